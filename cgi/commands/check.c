@@ -1,0 +1,115 @@
+/*
+ * runhook check: like `nginx -t`, says what is wrong with the configuration, and is non-zero where
+ * anything is.
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "commands/command.h"
+#include "commands/common.h"
+
+/* The ledger as `serve` would find it, without making one: checking must change nothing. */
+static bool
+check_ledger(const struct config *config)
+{
+    const char *path = config->server.ledger;
+    struct ledger *ledger;
+    char *copy, *folder;
+    bool usable;
+
+    if (access(path, F_OK) == 0) {
+        ledger = common_ledger(config, LEDGER_LOOK);
+        if (ledger == NULL)
+            return false;
+        ledger_close(ledger);
+    }
+    copy = strdup(path);
+    folder = copy == NULL ? NULL : dirname(copy);
+    usable = folder != NULL && access(folder, W_OK | X_OK) == 0 &&
+             (access(path, F_OK) != 0 || access(path, W_OK) == 0);
+    if (!usable)
+        (void)fprintf(stderr,
+                      "runhook: error: [server] ledger %s: it, or its folder, cannot be written "
+                      "(%s): make the folder, and give it to the user that runs runhook\n",
+                      path, strerror(errno));
+    free(copy);
+    return usable;
+}
+
+static bool
+check_readable(const char *key, const char *path)
+{
+    if (path == NULL || access(path, R_OK) == 0)
+        return true;
+    (void)fprintf(stderr, "runhook: error: [nomad] %s %s: %s\n", key, path, strerror(errno));
+    return false;
+}
+
+/* What goes to another machine in the clear can be read on the way. */
+static void
+warn_of_clear_text(const char *key, const char *url)
+{
+    static const char *const local[] = {"http://127.", "http://localhost", "http://[::1]"};
+
+    if (strncmp(url, "http://", 7) != 0)
+        return;
+    for (size_t i = 0; i < sizeof local / sizeof local[0]; i++) {
+        if (strncmp(url, local[i], strlen(local[i])) == 0)
+            return;
+    }
+    (void)fprintf(
+        stderr,
+        "runhook: warning: %s is http:// to another machine: the token can be read on its "
+        "way there\n",
+        key);
+}
+
+static void
+summarize(const struct config *config)
+{
+    (void)printf("GitHub   %s\nNomad    %s\nledger   %s\n", config->github.api_url,
+                 config->nomad.address, config->server.ledger);
+    for (size_t i = 0; i < config->pools_len; i++) {
+        const struct pool *pool = &config->pools[i];
+
+        (void)printf("pool     %s: labels", pool->name);
+        for (size_t j = 0; j < pool->labels.len; j++)
+            (void)printf("%s %s", j == 0 ? "" : ",", pool->labels.items[j]);
+        (void)printf(" -> Nomad job %s\n", pool->nomad_job);
+    }
+}
+
+int
+command_check(const struct invocation *invocation, int argc, char **argv)
+{
+    struct config *config;
+    bool good = true;
+
+    (void)argv;
+    if (argc != 1)
+        return command_usage(command_find("check"), "check takes no arguments");
+    config = common_config(invocation, CONFIG_WHOLE);
+    if (config == NULL) {
+        (void)fprintf(stderr, "runhook: the configuration is not usable\n");
+        return EXIT_FAILED;
+    }
+    good = check_ledger(config) && good;
+    good = check_readable("ca_cert", config->nomad.ca_cert) && good;
+    good = check_readable("client_cert", config->nomad.client_cert) && good;
+    good = check_readable("client_key", config->nomad.client_key) && good;
+    warn_of_clear_text("[github] api_url", config->github.api_url);
+    warn_of_clear_text("[nomad] address", config->nomad.address);
+    if (good) {
+        summarize(config);
+        (void)printf("the configuration is good\n");
+    } else {
+        (void)fprintf(stderr, "runhook: the configuration is not usable\n");
+    }
+    config_free(config);
+    return good ? EXIT_DONE : EXIT_FAILED;
+}

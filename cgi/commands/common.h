@@ -1,0 +1,36 @@
+/*
+ * What several subcommands do first: the configuration, the ledger, the log.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef COMMANDS_COMMON_H
+#define COMMANDS_COMMON_H
+
+#include <stdbool.h>
+
+#include "commands/command.h"
+#include "config/config.h"
+#include "ledger/ledger.h"
+#include "log/log.h"
+
+/* Loads the configuration. Every problem goes to standard error. NULL where there is an error. */
+struct config *common_config(const struct invocation *invocation, enum config_use use);
+
+/* Opens the ledger, or says on standard error what to do, and is NULL. */
+struct ledger *common_ledger(const struct config *config, enum ledger_mode mode);
+
+/* What a program that serves or dispatches works with. */
+struct workplace {
+    struct config *config;
+    struct log *log;
+    struct ledger *ledger;
+};
+
+/* Opens all three, the process made fit for secrets before. False where one failed, which is said
+ * on standard error; workplace_close is due in either case. */
+bool workplace_open(struct workplace *place, const struct invocation *invocation);
+void workplace_close(struct workplace *place);
+
+/* One flag at the end of a command's arguments, or none: sets `*given`. False for anything else. */
+bool common_only_flag(int argc, char **argv, const char *flag, bool *given);
+
+#endif

@@ -1,0 +1,112 @@
+/*
+ * runhook help and version, and the table of subcommands.
+ * SPDX-License-Identifier: MIT
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <runhook/runhook.h>
+
+#include "commands/command.h"
+
+const struct command commands[] = {
+    {"serve", "[--listen unix:PATH | HOST:PORT]", "receive deliveries and dispatch their jobs",
+     "A web server starts it: as FastCGI with a listening socket on descriptor 0 (lighttpd,\n"
+     "spawn-fcgi, a systemd socket), or as plain CGI. Without either it listens on --listen, or\n"
+     "on [server] listen. SIGTERM ends it within 10 seconds; nothing that was accepted is lost.\n",
+     command_serve},
+    {"dispatch", "", "dispatch what is due, and end",
+     "For a timer beside plain CGI, where no process stays to try again. Ends with 1 where a\n"
+     "dispatch failed; it stays in the ledger and is tried again.\n",
+     command_dispatch},
+    {"check", "", "say what is wrong with the configuration",
+     "Reads the configuration and every secret it names, looks at the ledger's place, and sends\n"
+     "nothing. Ends with 1 where anything would keep `serve` from working.\n",
+     command_check},
+    {"jobs", "[--json]", "show the jobs in the ledger",
+     "Live jobs first, the oldest on top; then those that ended, the newest on top.\n",
+     command_jobs},
+    {"explain", "FILE [--headers FILE] [--json]",
+     "say what would happen to a saved delivery, and why",
+     "FILE is the raw body. Its headers (\"Name: value\" lines) are read from --headers, or from "
+     "the\n"
+     "file of the same name that ends in .headers. Shows the signature, the event, the labels\n"
+     "against each pool and the exact dispatch, its credential masked. Sends nothing.\n",
+     command_explain},
+    {"version", "", "print the version", "", command_version},
+    {"help", "[COMMAND]", "print this, or what a command does", "", command_help},
+};
+const size_t commands_len = sizeof commands / sizeof commands[0];
+
+const struct command *
+command_find(const char *name)
+{
+    for (size_t i = 0; i < commands_len; i++) {
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    }
+    return NULL;
+}
+
+int
+command_usage(const struct command *command, const char *format, ...)
+{
+    va_list args;
+
+    (void)fputs("runhook: ", stderr);
+    va_start(args, format);
+    (void)vfprintf(stderr, format, args);
+    va_end(args);
+    if (command != NULL)
+        (void)fprintf(stderr, "\nusage: runhook [--config FILE] %s %s\n", command->name,
+                      command->arguments);
+    else
+        (void)fputs("\n`runhook help` lists the commands\n", stderr);
+    return EXIT_USAGE;
+}
+
+static void
+print_all(void)
+{
+    (void)printf(
+        "usage: runhook [--config FILE] COMMAND …\n\n"
+        "Runs GitHub Actions jobs on a Nomad cluster: receives GitHub's webhook behind a web\n"
+        "server, and dispatches a Nomad job for each job that a pool serves.\n\n");
+    for (size_t i = 0; i < commands_len; i++)
+        (void)printf("  %-9s %s\n", commands[i].name, commands[i].help);
+    (void)printf("\nThe configuration is --config, else $RUNHOOK_CONFIG, else "
+                 "/etc/runhook/runhook.conf,\nelse the environment alone. `runhook help COMMAND` "
+                 "tells more.\n");
+}
+
+int
+command_help(const struct invocation *invocation, int argc, char **argv)
+{
+    const struct command *command;
+
+    (void)invocation;
+    if (argc > 2)
+        return command_usage(command_find("help"), "help takes one command");
+    if (argc == 1) {
+        print_all();
+        return EXIT_DONE;
+    }
+    command = command_find(argv[1]);
+    if (command == NULL)
+        return command_usage(NULL, "there is no command \"%s\"", argv[1]);
+    (void)printf("usage: runhook [--config FILE] %s %s\n\n%s: %s\n\n%s", command->name,
+                 command->arguments, command->name, command->help, command->details);
+    return EXIT_DONE;
+}
+
+int
+command_version(const struct invocation *invocation, int argc, char **argv)
+{
+    (void)invocation;
+    (void)argv;
+    if (argc != 1)
+        return command_usage(command_find("version"), "version takes no arguments");
+    (void)printf("runhook %s\n", rh_version());
+    return EXIT_DONE;
+}

@@ -1,0 +1,212 @@
+/*
+ * runhook serve: FastCGI on descriptor 0 or on a socket of our own, or one request of plain CGI.
+ * SPDX-License-Identifier: MIT
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <runhook/runhook.h>
+
+#include "clock/clock.h"
+#include "commands/command.h"
+#include "commands/common.h"
+#include "config/values.h"
+#include "dispatch/dispatcher.h"
+#include "serve/cgi.h"
+#include "serve/fastcgi.h"
+#include "serve/listen.h"
+#include "serve/webhook.h"
+
+/* From a signal to the exit there are 10 s: first requests, then dispatches, are given these. */
+#define STOP_REQUESTS_MS 4000
+#define STOP_DISPATCHES_MS 7000
+
+/* How long plain CGI goes on dispatching after its answer. */
+#define CGI_DISPATCH_MS 20000
+
+/* In every thread but the one that waits for them: libfcgi installs handlers of its own, which must
+ * not run where a signal is to be waited for. */
+static void
+block_signals(sigset_t *signals)
+{
+    (void)sigemptyset(signals);
+    (void)sigaddset(signals, SIGTERM);
+    (void)sigaddset(signals, SIGINT);
+    (void)pthread_sigmask(SIG_BLOCK, signals, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+/* Waits for one of the signals, at most `wait_ms`. 0 where none came. */
+static int
+wait_for_signal(const sigset_t *signals, int64_t wait_ms)
+{
+    const struct timespec timeout = {.tv_sec = wait_ms / 1000,
+                                     .tv_nsec = (long)(wait_ms % 1000) * 1000000};
+    int signal_number = sigtimedwait(signals, NULL, &timeout);
+
+    return signal_number > 0 ? signal_number : 0;
+}
+
+static void
+wake_dispatcher(const struct answer *answer, void *arg)
+{
+    if (answer->outcome == OUTCOME_ACCEPTED)
+        dispatcher_wake(arg);
+}
+
+static void
+log_start(const struct workplace *place, const struct listener *listener)
+{
+    struct log_line line;
+
+    log_begin(&line, LOG_LEVEL_INFO, "listening");
+    log_text(&line, "address", listener->address);
+    log_text(&line, "version", rh_version());
+    log_text(&line, "receiver", ledger_receiver(place->ledger));
+    log_number(&line, "pid", getpid());
+    log_number(&line, "pools", (int64_t)place->config->pools_len);
+    log_end(place->log, &line);
+}
+
+/* Runs until a signal asks it to stop. */
+static int
+run(const struct workplace *place, const struct listener *listener, const sigset_t *signals)
+{
+    const struct webhook webhook = {
+        .config = place->config, .ledger = place->ledger, .log = place->log};
+    struct dispatcher *dispatcher = dispatcher_new(place->config, place->ledger, place->log);
+    struct fastcgi *fastcgi = NULL;
+    int signal_number = 0, status = EXIT_FAILED;
+    int64_t stop_ms;
+
+    if (dispatcher == NULL || !dispatcher_start(dispatcher) ||
+        (fastcgi = fastcgi_start(&webhook, listener->fd, wake_dispatcher, dispatcher)) == NULL) {
+        log_message(place->log, LOG_LEVEL_ERROR, "start", "the threads could not be started: %s",
+                    strerror(errno));
+    } else {
+        log_start(place, listener);
+        while (signal_number == 0) {
+            int64_t wait_ms = dispatcher_tick(dispatcher);
+
+            fastcgi_tick(fastcgi);
+            signal_number = wait_for_signal(signals, wait_ms);
+        }
+        log_message(place->log, LOG_LEVEL_INFO, "stopping", "%s", strsignal(signal_number));
+        status = EXIT_DONE;
+    }
+    stop_ms = clock_monotonic_ms();
+    fastcgi_stop(fastcgi, stop_ms + STOP_REQUESTS_MS);
+    if (dispatcher != NULL)
+        dispatcher_stop(dispatcher, stop_ms + STOP_DISPATCHES_MS);
+    dispatcher_free(dispatcher);
+    if (status == EXIT_DONE)
+        log_message(place->log, LOG_LEVEL_INFO, "stopped",
+                    "everything that was accepted is stored");
+    return status;
+}
+
+static int
+serve_fastcgi(const struct workplace *place, struct listener *listener)
+{
+    struct rh_reason reason;
+    sigset_t signals;
+    int status = EXIT_FAILED;
+
+    block_signals(&signals);
+    if (ledger_become_owner(place->ledger, &reason) == LEDGER_OK)
+        status = run(place, listener, &signals);
+    else
+        (void)fprintf(stderr, "runhook: error: %s\n", reason.text);
+    listen_close(listener);
+    return status;
+}
+
+/* Answers, lets the web server have that, and then does what is due. A web server may want to end
+ * its CGI program once it has the answer: what is in hand is finished first. */
+static int
+serve_cgi(const struct workplace *place)
+{
+    const struct webhook webhook = {
+        .config = place->config, .ledger = place->ledger, .log = place->log};
+    struct dispatcher *dispatcher;
+    struct rh_reason reason;
+    struct answer answer;
+    sigset_t signals;
+
+    block_signals(&signals);
+    if (!cgi_serve(&webhook, &answer))
+        log_message(place->log, LOG_LEVEL_WARNING, "answer", "it could not be written");
+    if (answer.outcome == OUTCOME_REFUSED)
+        return EXIT_DONE; /* strangers do not set anything going */
+    if (ledger_become_owner(place->ledger, &reason) != LEDGER_OK) {
+        log_message(place->log, LOG_LEVEL_ERROR, "ledger", "%s", reason.text);
+        return EXIT_FAILED;
+    }
+    dispatcher = dispatcher_new(place->config, place->ledger, place->log);
+    if (dispatcher == NULL)
+        return EXIT_FAILED;
+    (void)dispatcher_drain(dispatcher, clock_monotonic_ms() + CGI_DISPATCH_MS);
+    dispatcher_free(dispatcher);
+    return EXIT_DONE;
+}
+
+/* The answer where not even the configuration can be read: the reason is on standard error alone.
+ */
+static void
+apologize(void)
+{
+    (void)printf("Status: 503 Service Unavailable\r\nContent-Type: application/json\r\n\r\n"
+                 "{\"status\":\"unavailable\",\"reason\":\"runhook cannot start: see the web "
+                 "server's error log\"}\n");
+    (void)fflush(stdout);
+}
+
+int
+command_serve(const struct invocation *invocation, int argc, char **argv)
+{
+    const char *given = NULL;
+    char *address = NULL;
+    struct workplace place;
+    struct listener listener;
+    struct rh_reason reason;
+    bool is_cgi = !listen_inherited() && cgi_started();
+    int status = EXIT_FAILED;
+
+    if (argc == 3 && strcmp(argv[1], "--listen") == 0)
+        given = argv[2];
+    else if (argc != 1)
+        return command_usage(command_find("serve"),
+                             "serve takes --listen ADDRESS and nothing else");
+    if (given != NULL && !value_listen(given, &address, &reason))
+        return command_usage(command_find("serve"), "--listen %s", reason.text);
+    if (!workplace_open(&place, invocation)) {
+        if (is_cgi)
+            apologize();
+        goto out;
+    }
+    if (address == NULL && place.config->server.listen != NULL)
+        address = strdup(place.config->server.listen);
+    if (is_cgi) {
+        status = serve_cgi(&place);
+    } else if (given == NULL && listen_inherited()) {
+        listen_inherit(&listener);
+        status = serve_fastcgi(&place, &listener);
+    } else if (address == NULL) {
+        status = command_usage(command_find("serve"),
+                               "descriptor 0 is no FastCGI socket: start it from a web server or "
+                               "spawn-fcgi, or say --listen unix:PATH or HOST:PORT");
+    } else if (listen_open(address, &place.config->server, &listener, &reason)) {
+        status = serve_fastcgi(&place, &listener);
+    } else {
+        (void)fprintf(stderr, "runhook: error: %s\n", reason.text);
+    }
+out:
+    workplace_close(&place);
+    free(address);
+    return status;
+}

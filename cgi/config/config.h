@@ -1,0 +1,123 @@
+/*
+ * The configuration: one INI file, overridden by the environment names that people already use.
+ * Unknown keys and sections are errors; every error names the file, line and key, and what is
+ * allowed; no message ever shows a secret. SPDX-License-Identifier: MIT
+ */
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <runhook/labels.h>
+#include <runhook/secret.h>
+
+#include "config/problems.h"
+
+#define CONFIG_DEFAULT_PATH "/etc/runhook/runhook.conf"
+#define CONFIG_POOLS_MAX 64
+#define CONFIG_META_MAX 16
+
+/* A meta key that a pool's Nomad job declares beyond the three that are always sent. */
+enum meta_key {
+    META_DELIVERY_ID,
+    META_WORKFLOW_JOB,
+    META_JOB_NAME,
+    META_RUNNER_NAME,
+    META_RUN_ATTEMPT,
+    META_WORKFLOW_NAME,
+    META_HEAD_BRANCH,
+    META_LABELS,
+    META_POOL,
+};
+#define META_KEYS 9
+/* As Nomad is told them, by enum meta_key. */
+extern const char *const meta_key_names[META_KEYS];
+
+struct meta_keys {
+    enum meta_key items[CONFIG_META_MAX];
+    size_t len;
+};
+
+/* A kind of runner: which jobs it serves, and which Nomad job makes one. */
+struct pool {
+    char *name;
+    struct rh_labels labels;
+    char *nomad_job;
+    int64_t max_runners;
+    bool require_self_hosted;
+    struct meta_keys meta;
+};
+
+struct server_config {
+    char *ledger;
+    char *listen; /* "unix:PATH" or "HOST:PORT"; NULL where not set */
+    int64_t socket_mode;
+    char *socket_group; /* NULL where not set */
+    int64_t threads;
+    int64_t dispatchers;
+    int64_t max_body; /* bytes */
+    char *log_file;   /* NULL for standard error */
+    char *runner_prefix;
+    int64_t retry_initial_s;
+    int64_t retry_max_s;
+};
+
+struct github_config {
+    char *api_url; /* without a slash at its end */
+    char *api_version;
+    struct rh_secret *webhook_secret;
+    struct rh_secret *webhook_secret_previous; /* NULL where not set */
+    struct rh_secret *token;
+    int64_t connect_timeout_s;
+    int64_t timeout_s;
+};
+
+/* Paths and names are NULL where not set. */
+struct nomad_config {
+    char *address; /* http://…, https://… or unix:///…, without a slash at its end */
+    struct rh_secret *token;
+    char *ns;
+    char *region;
+    char *ca_cert;
+    char *client_cert;
+    char *client_key;
+    char *tls_server_name;
+    struct rh_secret *cf_access_client_id;
+    struct rh_secret *cf_access_client_secret;
+    int64_t connect_timeout_s;
+    int64_t timeout_s;
+};
+
+struct config {
+    struct server_config server;
+    struct github_config github;
+    struct nomad_config nomad;
+    struct pool *pools; /* in file order: the first that serves a job gets it */
+    size_t pools_len;
+};
+
+enum config_use {
+    CONFIG_WHOLE,          /* everything, and every secret read */
+    CONFIG_WITHOUT_SECRETS /* for commands that only read the ledger: secrets stay NULL, their files
+                              unread */
+};
+
+/* Looks up an environment variable; NULL where it is not set. getenv, or a test's own table. */
+typedef char *(*config_environment)(const char *name);
+
+/*
+ * Loads the configuration. `path` is the file that the user named; NULL takes RUNHOOK_CONFIG, or
+ * CONFIG_DEFAULT_PATH where that exists, or else the environment alone.
+ *
+ * Returns the configuration, which config_free frees, or NULL where `problems` then holds at least
+ * one error. Warnings may be there in either case. A configuration never changes once loaded, so
+ * threads share it.
+ */
+struct config *config_load(const char *path, config_environment environment, enum config_use use,
+                           struct problems *problems);
+
+void config_free(struct config *config);
+
+#endif

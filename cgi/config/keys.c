@@ -1,0 +1,170 @@
+/*
+ * The table of configuration keys.
+ * SPDX-License-Identifier: MIT
+ */
+#include "config/keys.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/values.h"
+
+/* One row. What follows the member are designated initializers of the rest. */
+#define ROW(base, section_name, key_name, value_kind, member, ...)           \
+    {                                                                        \
+        .section = (section_name), .name = (key_name), .kind = (value_kind), \
+        .offset = offsetof(struct base, member), __VA_ARGS__                 \
+    }
+#define SERVER(name, kind, member, ...) \
+    ROW(config, "server", name, kind, server.member, __VA_ARGS__)
+#define GITHUB(name, kind, member, ...) \
+    ROW(config, "github", name, kind, github.member, __VA_ARGS__)
+#define NOMAD(name, kind, member, ...) ROW(config, "nomad", name, kind, nomad.member, __VA_ARGS__)
+#define POOL(name, kind, member, ...) ROW(pool, "pool", name, kind, member, __VA_ARGS__)
+
+const struct key config_keys[] = {
+    SERVER("ledger", VALUE_PATH, ledger, .fallback = "/var/lib/runhook/ledger.db",
+           .environment = "RUNHOOK_LEDGER"),
+    SERVER("listen", VALUE_LISTEN, listen, .environment = "RUNHOOK_LISTEN"),
+    SERVER("socket_mode", VALUE_MODE, socket_mode, .fallback = "0660"),
+    SERVER("socket_group", VALUE_NAME, socket_group, .max = 64),
+    SERVER("threads", VALUE_NUMBER, threads, .min = 1, .max = 64, .fallback = "4"),
+    SERVER("dispatchers", VALUE_NUMBER, dispatchers, .min = 1, .max = 64, .fallback = "4"),
+    SERVER("max_body", VALUE_NUMBER, max_body, .min = 1024, .max = 26214400, .fallback = "1048576"),
+    SERVER("log_file", VALUE_PATH, log_file),
+    /* The rest of a runner's name is 8 + 16 + 10 digits and 3 dashes; GitHub takes 64. */
+    SERVER("runner_prefix", VALUE_NAME, runner_prefix, .max = 24, .fallback = "runhook"),
+    SERVER("retry_initial", VALUE_NUMBER, retry_initial_s, .min = 1, .max = 3600, .fallback = "2"),
+    SERVER("retry_max", VALUE_NUMBER, retry_max_s, .min = 1, .max = 86400, .fallback = "300"),
+
+    GITHUB("api_url", VALUE_URL, api_url, .fallback = "https://api.github.com",
+           .environment = "GITHUB_API_URL"),
+    GITHUB("api_version", VALUE_NAME, api_version, .max = 32, .fallback = "2022-11-28"),
+    GITHUB("webhook_secret", VALUE_SECRET, webhook_secret, .environment = "GITHUB_WEBHOOK_SECRET",
+           .required = true),
+    GITHUB("webhook_secret_previous", VALUE_SECRET, webhook_secret_previous,
+           .environment = "GITHUB_WEBHOOK_SECRET_PREVIOUS"),
+    GITHUB("token", VALUE_SECRET, token, .environment = "GITHUB_TOKEN", .required = true),
+    GITHUB("connect_timeout", VALUE_NUMBER, connect_timeout_s, .min = 1, .max = 60,
+           .fallback = "5"),
+    GITHUB("timeout", VALUE_NUMBER, timeout_s, .min = 1, .max = 300, .fallback = "20"),
+
+    NOMAD("address", VALUE_ADDRESS, address, .fallback = "http://127.0.0.1:4646",
+          .environment = "NOMAD_ADDR"),
+    NOMAD("token", VALUE_SECRET, token, .environment = "NOMAD_TOKEN"),
+    NOMAD("namespace", VALUE_TEXT, ns, .max = 128, .environment = "NOMAD_NAMESPACE"),
+    NOMAD("region", VALUE_TEXT, region, .max = 128, .environment = "NOMAD_REGION"),
+    NOMAD("ca_cert", VALUE_PATH, ca_cert, .environment = "NOMAD_CACERT"),
+    NOMAD("client_cert", VALUE_PATH, client_cert, .environment = "NOMAD_CLIENT_CERT"),
+    NOMAD("client_key", VALUE_PATH, client_key, .environment = "NOMAD_CLIENT_KEY"),
+    NOMAD("tls_server_name", VALUE_NAME, tls_server_name, .max = 253,
+          .environment = "NOMAD_TLS_SERVER_NAME"),
+    NOMAD("cf_access_client_id", VALUE_SECRET, cf_access_client_id,
+          .environment = "CF_ACCESS_CLIENT_ID"),
+    NOMAD("cf_access_client_secret", VALUE_SECRET, cf_access_client_secret,
+          .environment = "CF_ACCESS_CLIENT_SECRET"),
+    NOMAD("connect_timeout", VALUE_NUMBER, connect_timeout_s, .min = 1, .max = 60, .fallback = "5"),
+    NOMAD("timeout", VALUE_NUMBER, timeout_s, .min = 1, .max = 300, .fallback = "20"),
+
+    POOL("labels", VALUE_LABELS, labels, .required = true),
+    POOL("nomad_job", VALUE_NOMAD_JOB, nomad_job, .max = 128, .required = true),
+    POOL("max_runners", VALUE_NUMBER, max_runners, .min = 1, .max = 100000, .fallback = "8"),
+    POOL("require_self_hosted", VALUE_BOOL, require_self_hosted, .fallback = "yes"),
+    POOL("meta", VALUE_META, meta),
+};
+const size_t config_keys_len = sizeof config_keys / sizeof config_keys[0];
+_Static_assert(sizeof config_keys / sizeof config_keys[0] <= CONFIG_KEYS_CAP,
+               "a mark for each key");
+
+const struct key *
+key_find(const char *section, const char *name, bool *is_file)
+{
+    for (size_t i = 0; i < config_keys_len; i++) {
+        const struct key *key = &config_keys[i];
+        size_t len = strlen(key->name);
+
+        if (strcmp(key->section, section) != 0 || strncmp(key->name, name, len) != 0)
+            continue;
+        *is_file = key->kind == VALUE_SECRET && strcmp(name + len, "_file") == 0;
+        if (*is_file || name[len] == '\0')
+            return key;
+    }
+    return NULL;
+}
+
+bool
+key_section_known(const char *section)
+{
+    for (size_t i = 0; i < config_keys_len; i++) {
+        if (strcmp(config_keys[i].section, section) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool
+key_set(const struct key *key, void *base, const char *text, bool is_file, struct rh_reason *reason)
+{
+    void *member = (char *)base + key->offset;
+
+    switch (key->kind) {
+    case VALUE_NUMBER:
+        return value_number(text, key->min, key->max, member, reason);
+    case VALUE_MODE:
+        return value_mode(text, member, reason);
+    case VALUE_BOOL:
+        return value_bool(text, member, reason);
+    case VALUE_TEXT:
+        return value_text(text, key->max, member, reason);
+    case VALUE_PATH:
+        return value_path(text, member, reason);
+    case VALUE_URL:
+        return value_url(text, false, member, reason);
+    case VALUE_ADDRESS:
+        return value_url(text, true, member, reason);
+    case VALUE_LISTEN:
+        return value_listen(text, member, reason);
+    case VALUE_NAME:
+        return value_name(text, key->max, false, member, reason);
+    case VALUE_NOMAD_JOB: /* Nomad takes any job id without blanks; a slash stands in names of
+                             folders */
+        return value_name(text, key->max, true, member, reason);
+    case VALUE_LABELS:
+        return value_labels(text, member, reason);
+    case VALUE_META:
+        return value_meta(text, member, reason);
+    case VALUE_SECRET:
+        return is_file ? value_secret_file(text, member, reason)
+                       : value_secret(text, member, reason);
+    }
+    return false;
+}
+
+void
+key_fini(const struct key *key, void *base)
+{
+    void *member = (char *)base + key->offset;
+
+    switch (key->kind) {
+    case VALUE_TEXT:
+    case VALUE_PATH:
+    case VALUE_URL:
+    case VALUE_ADDRESS:
+    case VALUE_LISTEN:
+    case VALUE_NAME:
+    case VALUE_NOMAD_JOB:
+        free(*(char **)member);
+        break;
+    case VALUE_LABELS:
+        rh_labels_fini(member);
+        break;
+    case VALUE_SECRET:
+        rh_secret_free(*(struct rh_secret **)member);
+        break;
+    case VALUE_NUMBER:
+    case VALUE_MODE:
+    case VALUE_BOOL:
+    case VALUE_META:
+        break;
+    }
+}

@@ -1,0 +1,61 @@
+/*
+ * The table of configuration keys: what each is called, takes, defaults to and is overridden by.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef CONFIG_KEYS_H
+#define CONFIG_KEYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/config.h"
+
+enum value_kind {
+    VALUE_NUMBER, /* min to max */
+    VALUE_MODE,
+    VALUE_BOOL,
+    VALUE_TEXT, /* at most max bytes */
+    VALUE_PATH,
+    VALUE_URL,
+    VALUE_ADDRESS, /* a URL, or unix:///PATH */
+    VALUE_LISTEN,
+    VALUE_NAME, /* at most max bytes */
+    VALUE_NOMAD_JOB,
+    VALUE_LABELS,
+    VALUE_META,
+    VALUE_SECRET, /* in place, or in the file that NAME_file names */
+};
+
+struct key {
+    const char *section; /* "pool" for every [pool NAME] */
+    const char *name;
+    enum value_kind kind;
+    size_t offset;           /* of its member in struct config, or in struct pool */
+    int64_t min, max;        /* of VALUE_NUMBER; max of VALUE_TEXT and VALUE_NAME */
+    const char *fallback;    /* the default, as it would stand in the file; NULL for none */
+    const char *environment; /* the variable that overrides it; NULL for none */
+    bool required;
+};
+
+/* Most keys that the table may come to have. */
+#define CONFIG_KEYS_CAP 96
+
+extern const struct key config_keys[];
+extern const size_t config_keys_len;
+
+/* Finds a key by section and name. NULL where there is none. `*is_file` says that NAME was a
+ * secret's NAME_file. */
+const struct key *key_find(const char *section, const char *name, bool *is_file);
+
+/* Whether there is a section of this name. */
+bool key_section_known(const char *section);
+
+/* Parses `text` into the member of `base` (a struct config, or a struct pool). */
+bool key_set(const struct key *key, void *base, const char *text, bool is_file,
+             struct rh_reason *reason);
+
+/* Frees the member. */
+void key_fini(const struct key *key, void *base);
+
+#endif

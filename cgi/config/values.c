@@ -1,0 +1,397 @@
+/*
+ * One strict parser for each kind of value.
+ * SPDX-License-Identifier: MIT
+ */
+#include "config/values.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+#include <openssl/crypto.h>
+
+const char *const meta_key_names[META_KEYS] = {
+    [META_DELIVERY_ID] = "DELIVERY_ID",
+    [META_WORKFLOW_JOB] = "WORKFLOW_JOB",
+    [META_JOB_NAME] = "JOB_NAME",
+    [META_RUNNER_NAME] = "RUNNER_NAME",
+    [META_RUN_ATTEMPT] = "RUN_ATTEMPT",
+    [META_WORKFLOW_NAME] = "WORKFLOW_NAME",
+    [META_HEAD_BRANCH] = "HEAD_BRANCH",
+    [META_LABELS] = "LABELS",
+    [META_POOL] = "POOL",
+};
+
+static bool refuse(struct rh_reason *reason, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Says why, and is false, so that a parser ends in `return refuse(…)`. */
+static bool
+refuse(struct rh_reason *reason, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(reason->text, sizeof reason->text, format, args);
+    va_end(args);
+    return false;
+}
+
+static bool
+copy(const char *text, size_t len, char **out, struct rh_reason *reason)
+{
+    char *copied = strndup(text, len);
+
+    if (copied == NULL)
+        return refuse(reason, "out of memory");
+    free(*out);
+    *out = copied;
+    return true;
+}
+
+static bool
+has_control_bytes(const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)bytes[i] < 0x20 || bytes[i] == 0x7f)
+            return true;
+    }
+    return false;
+}
+
+static bool
+has_control(const char *text)
+{
+    return has_control_bytes(text, strlen(text));
+}
+
+bool
+value_number(const char *text, int64_t min, int64_t max, int64_t *out, struct rh_reason *reason)
+{
+    char *end = NULL;
+    long long number;
+
+    errno = 0;
+    number = strtoll(text, &end, 10);
+    if (!isdigit((unsigned char)text[0]) || *end != '\0' || errno != 0 || number < min ||
+        number > max)
+        return refuse(reason,
+                      "must be a whole number from %" PRId64 " to %" PRId64 ", not \"%.64s\"", min,
+                      max, text);
+    *out = number;
+    return true;
+}
+
+bool
+value_mode(const char *text, int64_t *out, struct rh_reason *reason)
+{
+    char *end = NULL;
+    long mode;
+
+    errno = 0;
+    mode = strtol(text, &end, 8);
+    if (!isdigit((unsigned char)text[0]) || *end != '\0' || errno != 0 || mode > 0777)
+        return refuse(reason, "must be a file mode in octal from 0 to 0777, not \"%.64s\"", text);
+    *out = mode;
+    return true;
+}
+
+bool
+value_bool(const char *text, bool *out, struct rh_reason *reason)
+{
+    if (strcmp(text, "yes") == 0 || strcmp(text, "true") == 0 || strcmp(text, "on") == 0)
+        *out = true;
+    else if (strcmp(text, "no") == 0 || strcmp(text, "false") == 0 || strcmp(text, "off") == 0)
+        *out = false;
+    else
+        return refuse(reason, "must be yes or no, not \"%.64s\"", text);
+    return true;
+}
+
+bool
+value_text(const char *text, int64_t max, char **out, struct rh_reason *reason)
+{
+    size_t len = strlen(text);
+
+    if (len == 0 || (int64_t)len > max || has_control(text))
+        return refuse(reason, "must be 1 to %" PRId64 " bytes of text without control characters",
+                      max);
+    return copy(text, len, out, reason);
+}
+
+bool
+value_path(const char *text, char **out, struct rh_reason *reason)
+{
+    if (text[0] != '/' || has_control(text))
+        return refuse(reason, "must be a path that begins with /, not \"%.128s\"", text);
+    return copy(text, strlen(text), out, reason);
+}
+
+/* Why an http URL cannot be an upstream's address; NULL where it can. */
+static const char *
+url_fault(CURLU *url, const char *text)
+{
+    static const struct {
+        CURLUPart part;
+        const char *fault;
+    } forbidden[] = {
+        {CURLUPART_USER, "must not hold a user or password"},
+        {CURLUPART_PASSWORD, "must not hold a user or password"},
+        {CURLUPART_QUERY, "must not have a query (?…)"},
+        {CURLUPART_FRAGMENT, "must not have a fragment (#…)"},
+    };
+    char *part = NULL;
+
+    if (curl_url_set(url, CURLUPART_URL, text, 0) != CURLUE_OK ||
+        curl_url_get(url, CURLUPART_HOST, &part, 0) != CURLUE_OK)
+        return "is not a URL with a host";
+    curl_free(part);
+    for (size_t i = 0; i < sizeof forbidden / sizeof forbidden[0]; i++) {
+        part = NULL;
+        if (curl_url_get(url, forbidden[i].part, &part, 0) == CURLUE_OK) {
+            curl_free(part);
+            return forbidden[i].fault;
+        }
+    }
+    return NULL;
+}
+
+/* The text is not shown back: a URL may hold a password. */
+bool
+value_url(const char *text, bool unix_too, char **out, struct rh_reason *reason)
+{
+    size_t len = strlen(text);
+    const char *fault;
+    CURLU *url;
+
+    if (unix_too && strncmp(text, "unix:///", 8) == 0) {
+        if (len - 7 >= sizeof((struct sockaddr_un *)NULL)->sun_path)
+            return refuse(reason, "a unix socket's path has at most %zu bytes",
+                          sizeof((struct sockaddr_un *)NULL)->sun_path - 1);
+        return copy(text, len, out, reason);
+    }
+    if (strncmp(text, "http://", 7) != 0 && strncmp(text, "https://", 8) != 0)
+        return refuse(reason, "must begin with http:// or https://%s",
+                      unix_too ? ", or be unix:///PATH" : "");
+    url = curl_url();
+    if (url == NULL)
+        return refuse(reason, "out of memory");
+    fault = url_fault(url, text);
+    curl_url_cleanup(url);
+    if (fault != NULL)
+        return refuse(reason, "%s", fault);
+    while (text[len - 1] == '/')
+        len--;
+    return copy(text, len, out, reason);
+}
+
+bool
+value_listen(const char *text, char **out, struct rh_reason *reason)
+{
+    const char *colon = strrchr(text, ':');
+    struct rh_reason ignored;
+    int64_t port;
+
+    if (strncmp(text, "unix:", 5) == 0) {
+        size_t most = sizeof((struct sockaddr_un *)NULL)->sun_path - 1;
+
+        if (text[5] != '/' || strlen(text + 5) > most)
+            return refuse(reason, "must be unix:/PATH with a path of at most %zu bytes", most);
+    } else if (colon == NULL || colon == text ||
+               !value_number(colon + 1, 0, 65535, &port, &ignored)) {
+        return refuse(reason, "must be unix:/PATH or HOST:PORT, not \"%.128s\"", text);
+    }
+    return copy(text, strlen(text), out, reason);
+}
+
+bool
+value_name(const char *text, int64_t max, bool slashes, char **out, struct rh_reason *reason)
+{
+    size_t len = strlen(text);
+
+    for (size_t i = 0; i < len; i++) {
+        if (!isalnum((unsigned char)text[i]) && strchr("._-", text[i]) == NULL &&
+            !(slashes && text[i] == '/'))
+            len = 0;
+    }
+    if (len == 0 || (int64_t)len > max)
+        return refuse(reason,
+                      "must be 1 to %" PRId64 " letters, digits, '.', '_'%s '-', not \"%.128s\"",
+                      max, slashes ? ", '/' and" : " and", text);
+    return copy(text, len, out, reason);
+}
+
+/* Gives the next item of a comma-separated list, blanks around it dropped and empty items passed
+ * over; false at the end. */
+static bool
+next_item(const char **cursor, const char **item, size_t *item_len)
+{
+    while (**cursor != '\0') {
+        const char *end = strchrnul(*cursor, ',');
+        const char *from = *cursor, *to = end;
+
+        *cursor = *end == ',' ? end + 1 : end;
+        while (from < to && isspace((unsigned char)from[0]))
+            from++;
+        while (to > from && isspace((unsigned char)to[-1]))
+            to--;
+        if (to > from) {
+            *item = from;
+            *item_len = (size_t)(to - from);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool
+value_labels(const char *text, struct rh_labels *out, struct rh_reason *reason)
+{
+    const char *item;
+    size_t item_len;
+
+    rh_labels_fini(out);
+    while (next_item(&text, &item, &item_len)) {
+        if (rh_labels_add(out, item, item_len) != RH_OK) {
+            rh_labels_fini(out);
+            return refuse(
+                reason,
+                "\"%.*s\" cannot be a label: 1 to %d bytes without control characters, and "
+                "at most %d labels",
+                (int)(item_len > 64 ? 64 : item_len), item, RH_LABEL_LEN_MAX, RH_LABELS_MAX);
+        }
+    }
+    if (out->len == 0)
+        return refuse(reason, "must be one or more labels with commas between");
+    return true;
+}
+
+bool
+value_meta(const char *text, struct meta_keys *out, struct rh_reason *reason)
+{
+    const char *item;
+    size_t item_len;
+
+    out->len = 0;
+    while (next_item(&text, &item, &item_len)) {
+        enum meta_key key = 0;
+
+        while (key < META_KEYS && (strlen(meta_key_names[key]) != item_len ||
+                                   memcmp(meta_key_names[key], item, item_len) != 0))
+            key++;
+        if (key == META_KEYS) {
+            out->len = 0;
+            return refuse(
+                reason,
+                "\"%.*s\" is not a meta key that can be sent: DELIVERY_ID, WORKFLOW_JOB, "
+                "JOB_NAME, RUNNER_NAME, RUN_ATTEMPT, WORKFLOW_NAME, HEAD_BRANCH, LABELS, POOL",
+                (int)(item_len > 64 ? 64 : item_len), item);
+        }
+        for (size_t i = 0; i < out->len; i++) {
+            if (out->items[i] == key) {
+                out->len = 0;
+                return refuse(reason, "%s stands there twice", meta_key_names[key]);
+            }
+        }
+        out->items[out->len++] = key;
+    }
+    return true;
+}
+
+bool
+value_secret(const char *text, struct rh_secret **out, struct rh_reason *reason)
+{
+    struct rh_secret *secret = NULL;
+
+    if (has_control(text) || rh_secret_new(text, strlen(text), &secret) != RH_OK)
+        return refuse(reason, "must be 1 to %d bytes without control characters", RH_SECRET_MAX);
+    rh_secret_free(*out);
+    *out = secret;
+    return true;
+}
+
+/* Reads the whole of an open file. Returns the bytes read, or -1; over `cap` reads `cap`. */
+static ssize_t
+read_whole(int fd, char *bytes, size_t cap)
+{
+    size_t len = 0;
+
+    while (len < cap) {
+        ssize_t got = read(fd, bytes + len, cap - len);
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -1;
+        if (got == 0)
+            break;
+        len += (size_t)got;
+    }
+    return (ssize_t)len;
+}
+
+bool
+value_secret_file(const char *path, struct rh_secret **out, struct rh_reason *reason)
+{
+    char bytes[RH_SECRET_MAX +
+               3]; /* the longest secret, its newline, and one to see that it is longer */
+    struct rh_secret *secret = NULL;
+    struct stat status;
+    bool done = false;
+    ssize_t len = 0;
+    int fd;
+
+    /* Non-blocking: a FIFO in the file's place must not hang the start. The checks below are made
+     * on the open file, so that nobody can swap it between check and use. */
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        return refuse(reason, "cannot open the secret file %.160s: %s", path, strerror(errno));
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+        (void)refuse(reason, "the secret file %.160s is not a regular file", path);
+        goto out;
+    }
+    if ((status.st_mode & S_IRWXO) != 0) {
+        (void)refuse(reason,
+                     "the secret file %.128s can be used by others (mode %04o): run chmod o= on it",
+                     path, (unsigned)(status.st_mode & 07777));
+        goto out;
+    }
+    len = read_whole(fd, bytes, sizeof bytes);
+    if (len < 0) {
+        (void)refuse(reason, "cannot read the secret file %.160s: %s", path, strerror(errno));
+        len = 0;
+        goto out;
+    }
+    if (len > 0 && bytes[len - 1] == '\n')
+        len--;
+    if (len > 0 && bytes[len - 1] == '\r')
+        len--;
+    if (len == 0) {
+        (void)refuse(reason, "the secret file %.160s is empty", path);
+        goto out;
+    }
+    /* A line's end within a token would end the header that it is sent in. */
+    if (len > RH_SECRET_MAX || has_control_bytes(bytes, (size_t)len) ||
+        rh_secret_new(bytes, (size_t)len, &secret) != RH_OK) {
+        (void)refuse(reason, "the secret file %.128s must hold one line of at most %d bytes", path,
+                     RH_SECRET_MAX);
+        goto out;
+    }
+    rh_secret_free(*out);
+    *out = secret;
+    done = true;
+out:
+    OPENSSL_cleanse(bytes, sizeof bytes);
+    (void)close(fd);
+    return done;
+}

@@ -1,0 +1,48 @@
+/*
+ * The dispatcher: gives waiting jobs their runners. Each of its threads takes up one job after
+ * another and does its steps in plain blocking order; see dispatch/story.h.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef DISPATCH_DISPATCHER_H
+#define DISPATCH_DISPATCHER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "ledger/ledger.h"
+#include "log/log.h"
+
+struct dispatcher;
+
+/* Makes a dispatcher of a ledger that this process owns leases in (ledger_become_owner). Borrows
+ * all three. NULL when out of memory. */
+struct dispatcher *dispatcher_new(const struct config *config, struct ledger *ledger,
+                                  struct log *log);
+
+/* Starts the threads that the configuration asks for. False where none could be started. */
+bool dispatcher_start(struct dispatcher *dispatcher);
+
+/* A job was queued: a thread that rests takes it up. */
+void dispatcher_wake(struct dispatcher *dispatcher);
+
+/*
+ * What the passing of time does: ends leases of dead processes, expires jobs, wakes threads for
+ * what is due. Returns in how many milliseconds to call again, at most a second. From one thread.
+ */
+int64_t dispatcher_tick(struct dispatcher *dispatcher);
+
+/* Dispatches on the calling thread until nothing is due or `deadline_ms` (of clock_monotonic_ms)
+ * has come; instead of dispatcher_start. Returns how many dispatches failed. */
+int64_t dispatcher_drain(struct dispatcher *dispatcher, int64_t deadline_ms);
+
+/*
+ * Takes no more jobs up, lets what is in hand go on until `deadline_ms` (of clock_monotonic_ms),
+ * then breaks its requests off, and waits for the threads. What was broken off is in the ledger as
+ * waiting.
+ */
+void dispatcher_stop(struct dispatcher *dispatcher, int64_t deadline_ms);
+
+void dispatcher_free(struct dispatcher *dispatcher);
+
+#endif

@@ -1,0 +1,150 @@
+/*
+ * What exactly is dispatched for a job of a pool.
+ * SPDX-License-Identifier: MIT
+ */
+#include "dispatch/plan.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "text/buffer.h"
+
+#define NUMBER_CAP 24
+#define LABELS_TEXT_MAX (RH_LABELS_MAX * (RH_LABEL_LEN_MAX + 1))
+#define URL_MAX 1024
+
+const char *
+plan_token(int64_t job_id, int64_t n, char out[PLAN_TOKEN_CAP])
+{
+    (void)snprintf(out, PLAN_TOKEN_CAP, "%" PRId64 ".%" PRId64, job_id, n);
+    return out;
+}
+
+/* GitHub's own site for its API; a GitHub Enterprise Server has its API under /api/v3 of its site.
+ */
+char *
+plan_url(const struct job *job, const struct github_config *github)
+{
+    static const char enterprise[] = "/api/v3";
+    struct buffer url = BUFFER_INIT(URL_MAX);
+    size_t len = strlen(github->api_url);
+
+    if (job->repository_url[0] != '\0')
+        return strdup(job->repository_url);
+    if (strcmp(github->api_url, "https://api.github.com") == 0)
+        (void)buffer_add_text(&url, "https://github.com");
+    else if (len > strlen(enterprise) &&
+             strcmp(github->api_url + len - strlen(enterprise), enterprise) == 0)
+        (void)buffer_add(&url, github->api_url, len - strlen(enterprise));
+    else
+        (void)buffer_add_text(&url, github->api_url);
+    (void)buffer_addf(&url, "/%s", job->repository);
+    return buffer_take(&url);
+}
+
+/* Texts made for meta values, which live as long as the body is being built. */
+struct meta_texts {
+    char job_id[NUMBER_CAP];
+    char run_attempt[NUMBER_CAP];
+    char *labels; /* comma-separated, as config.sh takes them */
+};
+
+static bool
+meta_texts_init(struct meta_texts *texts, const struct job *job, const struct pool *pool)
+{
+    struct buffer labels = BUFFER_INIT(LABELS_TEXT_MAX);
+
+    (void)snprintf(texts->job_id, sizeof texts->job_id, "%" PRId64, job->id);
+    (void)snprintf(texts->run_attempt, sizeof texts->run_attempt, "%" PRId64, job->run_attempt);
+    for (size_t i = 0; i < pool->labels.len; i++)
+        (void)buffer_addf(&labels, "%s%s", i == 0 ? "" : ",", pool->labels.items[i]);
+    texts->labels = buffer_take(&labels);
+    return texts->labels != NULL;
+}
+
+static const char *
+meta_value(enum meta_key key, const struct meta_texts *texts, const struct job *job,
+           const struct pool *pool, const char *runner_name)
+{
+    switch (key) {
+    case META_DELIVERY_ID:
+        return job->delivery;
+    case META_WORKFLOW_JOB:
+        return texts->job_id;
+    case META_JOB_NAME:
+        return job->name;
+    case META_RUNNER_NAME:
+        return runner_name;
+    case META_RUN_ATTEMPT:
+        return texts->run_attempt;
+    case META_WORKFLOW_NAME:
+        return job->workflow_name;
+    case META_HEAD_BRANCH:
+        return job->head_branch;
+    case META_LABELS:
+        return texts->labels;
+    case META_POOL:
+        return pool->name;
+    }
+    return "";
+}
+
+/* What rh_payload_build and rh_dispatch_body_build have in common as functions. */
+typedef enum rh_error (*dispatch_builder)(const struct rh_dispatch *dispatch, char **out,
+                                          size_t *out_len);
+
+static enum rh_error
+build(dispatch_builder builder, const struct job *job, const struct pool *pool,
+      const struct github_config *github, const struct plan_runner *runner, char **out,
+      size_t *out_len)
+{
+    struct rh_meta meta[CONFIG_META_MAX];
+    struct meta_texts texts = {0};
+    char *url = plan_url(job, github);
+    enum rh_error error = RH_ERR_NO_MEMORY;
+
+    *out = NULL;
+    *out_len = 0;
+    if (url == NULL || !meta_texts_init(&texts, job, pool))
+        goto out;
+    for (size_t i = 0; i < pool->meta.len; i++) {
+        enum meta_key key = pool->meta.items[i];
+
+        meta[i] = (struct rh_meta){.key = meta_key_names[key],
+                                   .value = meta_value(key, &texts, job, pool, runner->name)};
+    }
+    error = builder(&(struct rh_dispatch){.repository = job->repository,
+                                          .repository_short = job->repository_short,
+                                          .fork = job->fork,
+                                          .job_name = job->name,
+                                          .run_id = job->run_id,
+                                          .job_id = job->id,
+                                          .labels = &pool->labels,
+                                          .url = url,
+                                          .runner_name = runner->name,
+                                          .credential_kind = runner->credential_kind,
+                                          .credential = runner->credential,
+                                          .meta = meta,
+                                          .meta_len = pool->meta.len},
+                    out, out_len);
+out:
+    free(texts.labels);
+    free(url);
+    return error;
+}
+
+enum rh_error
+plan_body(const struct job *job, const struct pool *pool, const struct github_config *github,
+          const struct plan_runner *runner, char **out, size_t *out_len)
+{
+    return build(rh_dispatch_body_build, job, pool, github, runner, out, out_len);
+}
+
+enum rh_error
+plan_payload(const struct job *job, const struct pool *pool, const struct github_config *github,
+             const struct plan_runner *runner, char **out, size_t *out_len)
+{
+    return build(rh_payload_build, job, pool, github, runner, out, out_len);
+}

@@ -1,0 +1,181 @@
+/*
+ * The story of one job on its way to a runner.
+ * SPDX-License-Identifier: MIT
+ */
+#include "dispatch/story.h"
+
+#include <string.h>
+
+#include "clock/clock.h"
+#include "dispatch/plan.h"
+#include "dispatch/policy.h"
+#include "ledger/order.h"
+
+/* Beyond the longest that an order's requests can take, for a process that lives but hangs. */
+#define LEASE_SLACK_MS (60 * 1000)
+
+static const struct pool *
+find_pool(const struct config *config, const char *name)
+{
+    for (size_t i = 0; i < config->pools_len; i++) {
+        if (strcmp(config->pools[i].name, name) == 0)
+            return &config->pools[i];
+    }
+    return NULL;
+}
+
+static void
+begin_line(struct log_line *line, enum log_level level, const struct order *order)
+{
+    log_begin(line, level, "dispatch");
+    log_text(line, "delivery", order->job.delivery);
+    log_text(line, "repository", order->job.repository);
+    log_number(line, "job", order->job.id);
+    log_text(line, "pool", order->job.pool);
+    log_text(line, "runner", order->runner);
+    log_number(line, "attempt", order->job.attempts);
+}
+
+static enum story_end
+ledger_trouble(const struct storyteller *teller, const char *what, const struct rh_reason *reason)
+{
+    log_message(teller->log, LOG_LEVEL_ERROR, "ledger", "%s: %s", what, reason->text);
+    return STORY_LEDGER;
+}
+
+/* Puts the job back into the queue, with the reason. */
+static enum story_end
+put_back(const struct storyteller *teller, const struct order *order, const struct failure *failure)
+{
+    const struct server_config *server = &teller->config->server;
+    const struct policy_delays delays = {.initial_ms = server->retry_initial_s * 1000,
+                                         .max_ms = server->retry_max_s * 1000};
+    int64_t delay_ms = policy_delay_ms(failure, order->job.attempts, &delays);
+    int64_t now_ms = clock_now_ms();
+    struct order_step step = {.order = order,
+                              .now_ms = now_ms,
+                              .error = failure->text.text,
+                              .next_attempt_at_ms = now_ms + delay_ms};
+    bool operator_needed = policy_needs_operator(failure->kind);
+    struct rh_reason reason;
+    struct log_line line;
+
+    begin_line(&line, operator_needed ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, order);
+    log_text(&line, "outcome", "retry");
+    log_text(&line, "upstream", upstream_text(failure->upstream));
+    log_text(&line, "failure", failure_text(failure->kind));
+    if (failure->status != 0)
+        log_number(&line, "status", failure->status);
+    log_text(&line, "error", failure->text.text);
+    log_number(&line, "next_attempt_s", (delay_ms + 999) / 1000);
+    log_end(teller->log, &line);
+    if (ledger_write(teller->ledger, order_failed, &step, &reason) != LEDGER_OK)
+        return ledger_trouble(teller, "a failed dispatch could not be recorded", &reason);
+    return STORY_FAILED;
+}
+
+/* Builds the body with a fresh credential. */
+static bool
+prepare(const struct storyteller *teller, const struct order *order, const struct pool *pool,
+        char **body, size_t *body_len, struct failure *failure)
+{
+    struct plan_runner runner = {.name = order->runner,
+                                 .credential_kind = RH_CREDENTIAL_REGISTRATION_TOKEN};
+    struct rh_secret *token = NULL;
+    enum rh_error error;
+
+    *body = NULL;
+    if (!token_cache_get(teller->tokens, teller->github, order->job.repository, &token, failure))
+        return false;
+    runner.credential = rh_secret_bytes(token);
+    error = plan_body(&order->job, pool, &teller->config->github, &runner, body, body_len);
+    rh_secret_free(token);
+    if (error == RH_OK)
+        return true;
+    return failure_set(failure, UPSTREAM_NOMAD,
+                       error == RH_ERR_NO_MEMORY ? FAILURE_LOCAL : FAILURE_CONFIGURATION,
+                       "the dispatch body could not be built: %s", rh_error_text(error));
+}
+
+/* The dispatch itself, from the mark that it goes out to its record. */
+static enum story_end
+send_out(const struct storyteller *teller, const struct order *order, const struct pool *pool,
+         const char *body, size_t body_len, int64_t began_at_ms)
+{
+    struct order_step step = {.order = order, .now_ms = clock_now_ms()};
+    struct nomad_dispatched dispatched = {0};
+    char token[PLAN_TOKEN_CAP];
+    struct failure failure;
+    struct rh_reason reason;
+    struct log_line line;
+
+    if (ledger_write(teller->ledger, order_sent, &step, &reason) != LEDGER_OK)
+        return ledger_trouble(teller, "a dispatch was held back, since it could not be recorded",
+                              &reason);
+    if (!step.wanted) {
+        begin_line(&line, LOG_LEVEL_INFO, order);
+        log_text(&line, "outcome", "not_wanted");
+        log_text(&line, "reason", "the job ended, or another runner has it");
+        log_end(teller->log, &line);
+        return STORY_DISPATCHED;
+    }
+    if (!nomad_dispatch(teller->nomad, pool->nomad_job, plan_token(order->job.id, order->n, token),
+                        body, body_len, &dispatched, &failure))
+        return put_back(teller, order, &failure);
+    step.now_ms = clock_now_ms();
+    step.child = dispatched.child;
+    begin_line(&line, LOG_LEVEL_INFO, order);
+    log_text(&line, "outcome", dispatched.is_older ? "found" : "dispatched");
+    log_text(&line, "child", dispatched.child);
+    log_number(&line, "duration_ms", clock_monotonic_ms() - began_at_ms);
+    log_end(teller->log, &line);
+    /* Should this write fail, the lease ends with this process or in time, and the same token then
+     * finds the same child. */
+    if (ledger_write(teller->ledger, order_live, &step, &reason) != LEDGER_OK) {
+        nomad_dispatched_fini(&dispatched);
+        return ledger_trouble(teller, "a dispatch could not be recorded", &reason);
+    }
+    nomad_dispatched_fini(&dispatched);
+    return STORY_DISPATCHED;
+}
+
+enum story_end
+story_tell(const struct storyteller *teller)
+{
+    const struct config *config = teller->config;
+    struct order order = {0};
+    struct order_claim claim = {
+        .owner = ledger_owner(teller->ledger),
+        .receiver = ledger_receiver(teller->ledger),
+        .prefix = config->server.runner_prefix,
+        .now_ms = clock_now_ms(),
+        .lease_ms = (config->github.timeout_s + config->nomad.timeout_s) * 1000 + LEASE_SLACK_MS,
+        .out = &order,
+    };
+    int64_t began_at_ms = clock_monotonic_ms();
+    const struct pool *pool;
+    struct failure failure;
+    struct rh_reason reason;
+    char *body = NULL;
+    size_t body_len = 0;
+    enum story_end end;
+    enum ledger_error error = ledger_write(teller->ledger, order_claim, &claim, &reason);
+
+    if (error == LEDGER_NOT_FOUND)
+        return STORY_NOTHING_DUE;
+    if (error != LEDGER_OK)
+        return ledger_trouble(teller, "no job could be taken up", &reason);
+    pool = find_pool(config, order.job.pool);
+    if (pool == NULL) {
+        (void)failure_set(&failure, UPSTREAM_NOMAD, FAILURE_CONFIGURATION,
+                          "its pool \"%.32s\" is no longer in the configuration", order.job.pool);
+        end = put_back(teller, &order, &failure);
+    } else if (!prepare(teller, &order, pool, &body, &body_len, &failure)) {
+        end = put_back(teller, &order, &failure);
+    } else {
+        end = send_out(teller, &order, pool, body, body_len, began_at_ms);
+    }
+    rh_wipe_free(body, body_len);
+    order_fini(&order);
+    return end;
+}

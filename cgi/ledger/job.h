@@ -1,0 +1,85 @@
+/*
+ * Rows of the table of jobs: demand.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LEDGER_JOB_H
+#define LEDGER_JOB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <runhook/delivery.h>
+
+#include "ledger/ledger.h"
+#include "ledger/rules.h"
+#include "ledger/statement.h"
+
+/* One row, as it was read. Texts are owned and never NULL, but where it says so. */
+struct job {
+    int64_t id;
+    char *repository;
+    char *repository_short;
+    char *repository_url;
+    bool fork;
+    int64_t run_id;
+    int64_t run_attempt;
+    char *name;
+    char *workflow_name;
+    char *head_branch;
+    char *html_url;
+    char *labels; /* what it asks for: a JSON array */
+    char *pool;
+    char *delivery;
+    enum job_state state;
+    char *conclusion;
+    char *runner; /* NULL where it has none */
+    char *child;  /* that runner's Nomad job; NULL where it has none, or the runner is not ours */
+    int64_t attempts;
+    int64_t next_attempt_at_ms; /* 0: at once */
+    char *last_error;           /* NULL where there is none */
+    int64_t created_at_ms;      /* on GitHub; when it was received where GitHub did not say */
+    int64_t received_at_ms;
+    int64_t changed_at_ms;
+};
+
+void job_fini(struct job *job);
+
+/* Every read of jobs selects JOB_COLUMNS FROM JOB_TABLES, in this order, for job_read. */
+#define JOB_COLUMNS                                                                               \
+    "j.id, j.repository, j.repository_short, j.repository_url, j.fork, j.run_id, j.run_attempt,"  \
+    " j.name, j.workflow_name, j.head_branch, j.html_url, j.labels, j.pool, j.delivery, j.state," \
+    " j.conclusion, j.runner, r.child, j.attempts, j.next_attempt_at_ms, j.last_error,"           \
+    " j.created_at_ms, j.received_at_ms, j.changed_at_ms"
+#define JOB_TABLES "job j LEFT JOIN runner r ON r.name = j.runner"
+
+/* Copies the current row of a statement. False when out of memory; `*job` is then empty. */
+bool job_read(struct statement *row, struct job *job);
+
+/* A delivery about a job that a pool serves, on its way into the ledger. */
+struct job_report {
+    const struct rh_workflow_job *job;
+    enum job_event event;
+    const char *pool;
+    const char *delivery;
+    int64_t now_ms;
+    /* Set by job_apply: */
+    enum job_state before;
+    enum job_state after;
+};
+
+/* ledger_work; arg is a struct job_report. Applies the rules, and enters the job where it is new.
+ */
+enum ledger_error job_apply(struct ledger_txn *txn, void *arg);
+
+/* What job_list calls for each row; false ends the list. */
+typedef bool (*job_visitor)(const struct job *job, void *arg);
+
+struct job_list {
+    job_visitor visit;
+    void *arg;
+};
+
+/* ledger_work; arg is a struct job_list. Live jobs first, then the ended ones, newest first. */
+enum ledger_error job_list(struct ledger_txn *txn, void *arg);
+
+#endif

@@ -1,0 +1,339 @@
+/*
+ * The durable store: connections, transactions, and the group commit.
+ *
+ * Group commit: a writer queues its work. The first that finds nobody committing takes all that is
+ * queued, runs it in one transaction, commits, and wakes the others; what came in between is the
+ * next batch. A savepoint around each work keeps one that fails from undoing its neighbours.
+ * SPDX-License-Identifier: MIT
+ */
+#include "ledger/ledger.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ledger/owner.h"
+#include "ledger/schema.h"
+#include "ledger/statement.h"
+
+/* GitHub waits 10 s for an answer: a writer gives up well before. */
+#define BUSY_TIMEOUT_MS 4000
+
+/* One writer's place in the queue. It lives on that writer's stack until `done`. */
+struct pending {
+    ledger_work work;
+    void *arg;
+    enum ledger_error result;
+    struct rh_reason reason;
+    bool done;
+    struct pending *next;
+};
+
+struct ledger {
+    struct ledger_txn writer;
+    struct ledger_txn reader;
+    pthread_mutex_t reader_lock;
+
+    pthread_mutex_t queue_lock;
+    pthread_cond_t queue_moved;
+    struct pending *queue_head;
+    struct pending **queue_tail;
+    bool committing;
+
+    int owners_fd;
+    int64_t owner;
+    char receiver[16];
+};
+
+/* Puts the words for the person who has to act into `reason` (may be NULL), SQLite's own after
+ * them. */
+static enum ledger_error
+explain(const struct ledger_txn *txn, enum ledger_error error, struct rh_reason *reason)
+{
+    static const char *const texts[] = {
+        [LEDGER_OK] = "",
+        [LEDGER_NOT_FOUND] = "no such row",
+        [LEDGER_BUSY] = "the ledger is locked by another process",
+        [LEDGER_FULL] = "the disk that holds the ledger is full",
+        [LEDGER_READ_ONLY] = "the ledger or its folder may not be written",
+        [LEDGER_CORRUPT] =
+            "the ledger is damaged or not a database: move it away or restore a backup",
+        [LEDGER_NEWER] = "the ledger was made by a newer runhook",
+        [LEDGER_NO_MEMORY] = "out of memory",
+        [LEDGER_FAILED] = "the ledger failed",
+    };
+    const char *detail = sqlite3_errmsg(txn->db); /* of NULL: out of memory, which is then so */
+
+    if (reason != NULL && error != LEDGER_OK)
+        (void)snprintf(reason->text, sizeof reason->text, "%s (%s)", texts[error], detail);
+    return error;
+}
+
+/* Opens one connection with its pragmas. */
+static int
+connection_open(struct ledger_txn *txn, const char *path, enum ledger_mode mode)
+{
+    int flags =
+        SQLITE_OPEN_NOMUTEX |
+        (mode == LEDGER_SERVE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE);
+    int code = sqlite3_open_v2(path, &txn->db, flags, NULL);
+
+    if (code == SQLITE_OK)
+        code = sqlite3_extended_result_codes(txn->db, 1);
+    if (code == SQLITE_OK)
+        code = sqlite3_busy_timeout(txn->db, BUSY_TIMEOUT_MS);
+    if (code == SQLITE_OK && mode == LEDGER_SERVE)
+        code = sqlite3_exec(txn->db,
+                            "PRAGMA journal_mode = WAL;"
+                            "PRAGMA synchronous = FULL;"
+                            "PRAGMA foreign_keys = ON;"
+                            "PRAGMA trusted_schema = OFF;",
+                            NULL, NULL, NULL);
+    else if (code == SQLITE_OK)
+        code = sqlite3_exec(txn->db, "PRAGMA query_only = ON;", NULL, NULL, NULL);
+    return code;
+}
+
+/* Reads the receiver's name, which the schema made. */
+static enum ledger_error
+read_receiver(struct ledger *ledger, struct rh_reason *reason)
+{
+    struct statement statement = txn_prepare(&ledger->reader, "SELECT name FROM receiver");
+    int code = statement_step(&statement);
+
+    if (code != SQLITE_ROW)
+        return explain(&ledger->reader, code == SQLITE_DONE ? LEDGER_CORRUPT : txn_error(code),
+                       reason);
+    (void)snprintf(ledger->receiver, sizeof ledger->receiver, "%s", read_text(&statement));
+    txn_reset(&ledger->reader);
+    return LEDGER_OK;
+}
+
+static enum ledger_error
+next_owner(struct ledger_txn *txn, void *arg)
+{
+    struct statement statement =
+        txn_prepare(txn, "UPDATE receiver SET last_owner = last_owner + 1 RETURNING last_owner");
+    int64_t *owner = arg;
+    int code = statement_step(&statement);
+
+    if (code != SQLITE_ROW)
+        return txn_error(code);
+    *owner = read_number(&statement);
+    return LEDGER_OK;
+}
+
+enum ledger_error
+ledger_become_owner(struct ledger *ledger, struct rh_reason *reason)
+{
+    enum ledger_error error = ledger_write(ledger, next_owner, &ledger->owner, reason);
+
+    if (error == LEDGER_OK && !owner_claim(ledger->owners_fd, ledger->owner)) {
+        (void)snprintf(reason->text, sizeof reason->text,
+                       "cannot lock the .owners file beside the ledger: %s", strerror(errno));
+        error = LEDGER_FAILED;
+    }
+    return error;
+}
+
+enum ledger_error
+ledger_open(const char *path, enum ledger_mode mode, struct ledger **out, struct rh_reason *reason)
+{
+    struct ledger *ledger = calloc(1, sizeof *ledger);
+    enum ledger_error error;
+    int code;
+
+    *out = NULL;
+    reason->text[0] = '\0';
+    if (ledger == NULL) {
+        (void)snprintf(reason->text, sizeof reason->text, "out of memory");
+        return LEDGER_NO_MEMORY;
+    }
+    ledger->owners_fd = -1;
+    ledger->queue_tail = &ledger->queue_head;
+    (void)pthread_mutex_init(&ledger->reader_lock, NULL);
+    (void)pthread_mutex_init(&ledger->queue_lock, NULL);
+    (void)pthread_cond_init(&ledger->queue_moved, NULL);
+
+    code = connection_open(&ledger->writer, path, mode);
+    if (code != SQLITE_OK) {
+        error = explain(&ledger->writer, txn_error(code), reason);
+        goto fail;
+    }
+    error = mode == LEDGER_SERVE ? schema_upgrade(ledger->writer.db, reason)
+                                 : schema_check(ledger->writer.db, reason);
+    if (error != LEDGER_OK)
+        goto fail;
+    code = connection_open(&ledger->reader, path, LEDGER_LOOK);
+    if (code != SQLITE_OK) {
+        error = explain(&ledger->reader, txn_error(code), reason);
+        goto fail;
+    }
+    error = read_receiver(ledger, reason);
+    if (error != LEDGER_OK)
+        goto fail;
+    ledger->owners_fd = owner_open(path);
+    if (ledger->owners_fd >= 0 || mode == LEDGER_LOOK) {
+        *out = ledger;
+        return LEDGER_OK;
+    }
+    (void)snprintf(reason->text, sizeof reason->text, "cannot open %.160s.owners: %s", path,
+                   strerror(errno));
+    error = LEDGER_READ_ONLY;
+fail:
+    ledger_close(ledger);
+    return error;
+}
+
+void
+ledger_close(struct ledger *ledger)
+{
+    if (ledger == NULL)
+        return;
+    txn_close(&ledger->reader);
+    txn_close(&ledger->writer);
+    if (ledger->owners_fd >= 0)
+        (void)close(ledger->owners_fd);
+    (void)pthread_cond_destroy(&ledger->queue_moved);
+    (void)pthread_mutex_destroy(&ledger->queue_lock);
+    (void)pthread_mutex_destroy(&ledger->reader_lock);
+    free(ledger);
+}
+
+const char *
+ledger_receiver(const struct ledger *ledger)
+{
+    return ledger->receiver;
+}
+
+int64_t
+ledger_owner(const struct ledger *ledger)
+{
+    return ledger->owner;
+}
+
+bool
+ledger_owner_alive(const struct ledger *ledger, int64_t owner)
+{
+    return owner == ledger->owner || owner_alive(ledger->owners_fd, owner);
+}
+
+/* Runs one work within the open transaction, so that its failure undoes its own changes alone. */
+static void
+run_pending(struct ledger_txn *txn, struct pending *pending)
+{
+    int code = txn_execute(txn, "SAVEPOINT work");
+
+    if (code != SQLITE_DONE) {
+        pending->result = explain(txn, txn_error(code), &pending->reason);
+        return;
+    }
+    pending->result = pending->work(txn, pending->arg);
+    if (pending->result != LEDGER_OK) {
+        (void)explain(txn, pending->result, &pending->reason);
+        txn_reset(txn);
+        (void)txn_execute(txn, "ROLLBACK TO work");
+    }
+    txn_reset(txn);
+    code = txn_execute(txn, "RELEASE work");
+    if (code != SQLITE_DONE && pending->result == LEDGER_OK)
+        pending->result = explain(txn, txn_error(code), &pending->reason);
+}
+
+/* Runs a batch in one transaction. After it, every member has its result, and what is LEDGER_OK is
+ * on disk. */
+static void
+run_batch(struct ledger_txn *txn, struct pending *batch)
+{
+    int code = txn_execute(txn, "BEGIN IMMEDIATE");
+    struct rh_reason reason;
+    enum ledger_error error;
+
+    if (code == SQLITE_DONE) {
+        for (struct pending *pending = batch; pending != NULL; pending = pending->next)
+            run_pending(txn, pending);
+        code = txn_execute(txn, "COMMIT");
+    }
+    if (code == SQLITE_DONE)
+        return;
+    error = explain(txn, txn_error(code), &reason);
+    if (sqlite3_get_autocommit(txn->db) == 0)
+        (void)txn_execute(txn, "ROLLBACK");
+    for (struct pending *pending = batch; pending != NULL; pending = pending->next) {
+        pending->result = error;
+        pending->reason = reason;
+    }
+}
+
+enum ledger_error
+ledger_write(struct ledger *ledger, ledger_work work, void *arg, struct rh_reason *reason)
+{
+    struct pending self = {.work = work, .arg = arg, .result = LEDGER_FAILED};
+
+    (void)pthread_mutex_lock(&ledger->queue_lock);
+    *ledger->queue_tail = &self;
+    ledger->queue_tail = &self.next;
+    while (!self.done) {
+        struct pending *batch, *next;
+
+        if (ledger->committing) {
+            (void)pthread_cond_wait(&ledger->queue_moved, &ledger->queue_lock);
+            continue;
+        }
+        ledger->committing = true;
+        batch = ledger->queue_head;
+        ledger->queue_head = NULL;
+        ledger->queue_tail = &ledger->queue_head;
+        (void)pthread_mutex_unlock(&ledger->queue_lock);
+
+        run_batch(&ledger->writer, batch);
+
+        (void)pthread_mutex_lock(&ledger->queue_lock);
+        ledger->committing = false;
+        for (struct pending *pending = batch; pending != NULL; pending = next) {
+            next = pending->next; /* its owner may be gone once it is done */
+            pending->done = true;
+        }
+        (void)pthread_cond_broadcast(&ledger->queue_moved);
+    }
+    (void)pthread_mutex_unlock(&ledger->queue_lock);
+    if (reason != NULL)
+        *reason = self.reason;
+    return self.result;
+}
+
+enum ledger_error
+ledger_read(struct ledger *ledger, ledger_work work, void *arg, struct rh_reason *reason)
+{
+    struct ledger_txn *txn = &ledger->reader;
+    enum ledger_error error;
+    int code;
+
+    (void)pthread_mutex_lock(&ledger->reader_lock);
+    code = txn_execute(txn, "BEGIN");
+    if (code != SQLITE_DONE) {
+        error = explain(txn, txn_error(code), reason);
+    } else {
+        error = explain(txn, work(txn, arg), reason);
+        txn_reset(txn);
+        (void)txn_execute(txn, "COMMIT");
+    }
+    (void)pthread_mutex_unlock(&ledger->reader_lock);
+    return error;
+}
+
+static enum ledger_error
+write_nothing_new(struct ledger_txn *txn, void *arg)
+{
+    (void)arg;
+    return txn_error(txn_execute(txn, "UPDATE receiver SET name = name"));
+}
+
+enum ledger_error
+ledger_probe(struct ledger *ledger, struct rh_reason *reason)
+{
+    return ledger_write(ledger, write_nothing_new, NULL, reason);
+}

@@ -1,0 +1,82 @@
+/*
+ * An order: a waiting job taken up by one dispatcher, with the runner that it is to get.
+ *
+ *     claimed ──sent──> live        the job has its Nomad child
+ *        └──────┴─────> failed      back to the queue, to be tried again with the same runner
+ *
+ * Written before done: the runner's name is on disk before its credential is asked for, and `sent`
+ * before the dispatch goes out, so that a crash at any instant leaves a name to look for.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LEDGER_ORDER_H
+#define LEDGER_ORDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <runhook/payload.h>
+
+#include "ledger/job.h"
+#include "ledger/ledger.h"
+
+struct order {
+    struct job job;
+    char runner[RH_RUNNER_NAME_MAX + 1];
+    int64_t
+        n; /* which runner of this job it is, from 1: the second half of the idempotency token */
+};
+
+void order_fini(struct order *order);
+
+/* Writes the name of a job's n-th runner: unique to the attempt and to the receiver. False where it
+ * would be longer than GitHub takes. */
+bool order_runner_name(const char *prefix, const char *receiver, int64_t job_id, int64_t n,
+                       char out[RH_RUNNER_NAME_MAX + 1]);
+
+/* The functions below are each a ledger_work; `arg` is the structure that stands before it. */
+
+struct order_claim {
+    int64_t owner;
+    const char *receiver;
+    const char *prefix; /* of runner names */
+    int64_t now_ms;
+    int64_t lease_ms;
+    struct order *out; /* set on LEDGER_OK; the caller ends it with order_fini */
+};
+/* Takes up the oldest waiting job that is due, repositories in turn, under a lease.
+ * LEDGER_NOT_FOUND where none is due. A runner that an earlier attempt named and may have
+ * dispatched is taken again. */
+enum ledger_error order_claim(struct ledger_txn *txn, void *arg);
+
+struct order_step {
+    const struct order *order;
+    int64_t now_ms;
+    const char *child;          /* order_live: the Nomad job that is the runner */
+    const char *error;          /* order_failed: what went wrong; NULL where only time ran out */
+    int64_t next_attempt_at_ms; /* order_failed */
+    bool wanted;                /* set by order_sent */
+};
+/* The dispatch is about to go out. `wanted` becomes false where the job has no use for it any more
+ * (it was cancelled, or another runner took it): the order is then ended, and nothing may be sent.
+ */
+enum ledger_error order_sent(struct ledger_txn *txn, void *arg);
+/* The dispatch came through: the runner is live, the lease ends. */
+enum ledger_error order_live(struct ledger_txn *txn, void *arg);
+/* It did not: the job waits again, the lease ends. */
+enum ledger_error order_failed(struct ledger_txn *txn, void *arg);
+
+struct order_upkeep {
+    const struct ledger *ledger;
+    int64_t now_ms;
+    int64_t recovered;      /* set: orders of processes that died, put back into the queue */
+    int64_t expired;        /* set: jobs that GitHub has given up on by now */
+    int64_t next_due_at_ms; /* set: when the next waiting job is due; INT64_MAX where none waits */
+};
+/* What the passing of time does: leases of the dead end, jobs expire. */
+enum ledger_error order_upkeep(struct ledger_txn *txn, void *arg);
+
+/* Reads what order_upkeep would have to do: LEDGER_OK where something, LEDGER_NOT_FOUND where
+ * nothing. Sets `next_due_at_ms`. Only reads. */
+enum ledger_error order_upkeep_due(struct ledger_txn *txn, void *arg);
+
+#endif

@@ -1,0 +1,162 @@
+/*
+ * The ledger's tables.
+ * SPDX-License-Identifier: MIT
+ */
+#include "ledger/schema.h"
+
+#include <stdio.h>
+
+/* Times are milliseconds since 1970 (UTC); a time of 0 says "at once" or "never yet". */
+static const char schema_1[] =
+    /* One row: this receiver's name, and the number of the last process that dispatched. */
+    "CREATE TABLE receiver ("
+    "  only INTEGER PRIMARY KEY CHECK (only = 1),"
+    "  name TEXT NOT NULL,"
+    "  last_owner INTEGER NOT NULL DEFAULT 0"
+    ") STRICT;"
+    "INSERT INTO receiver (only, name) VALUES (1, lower(hex(randomblob(4))));"
+
+    /* `turn` goes up when a job of the repository is taken up, so that no repository's hundred jobs
+     * stand before another's one. */
+    "CREATE TABLE repository ("
+    "  name TEXT PRIMARY KEY COLLATE NOCASE,"
+    "  turn INTEGER NOT NULL DEFAULT 0,"
+    "  seen_at_ms INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX repository_turn ON repository (turn);"
+
+    /* Demand: one row a workflow job. */
+    "CREATE TABLE job ("
+    "  id INTEGER PRIMARY KEY,"
+    "  repository TEXT NOT NULL COLLATE NOCASE,"
+    "  repository_short TEXT NOT NULL,"
+    "  repository_url TEXT NOT NULL,"
+    "  fork INTEGER NOT NULL,"
+    "  run_id INTEGER NOT NULL,"
+    "  run_attempt INTEGER NOT NULL,"
+    "  name TEXT NOT NULL,"
+    "  workflow_name TEXT NOT NULL,"
+    "  head_branch TEXT NOT NULL,"
+    "  html_url TEXT NOT NULL,"
+    "  labels TEXT NOT NULL," /* a JSON array */
+    "  installation_id INTEGER NOT NULL,"
+    "  pool TEXT NOT NULL,"
+    "  delivery TEXT NOT NULL,"
+    "  state TEXT NOT NULL CHECK (state IN"
+    "    ('queued', 'assigned', 'running', 'done', 'failed', 'expired')),"
+    "  conclusion TEXT NOT NULL DEFAULT '',"
+    "  runner TEXT," /* the one assigned, and once running the one that runs it, ours or not */
+    "  attempts INTEGER NOT NULL DEFAULT 0,"
+    "  next_attempt_at_ms INTEGER NOT NULL DEFAULT 0,"
+    "  last_error TEXT,"
+    "  created_at_ms INTEGER NOT NULL,"
+    "  received_at_ms INTEGER NOT NULL,"
+    "  changed_at_ms INTEGER NOT NULL"
+    ") STRICT;"
+    "CREATE INDEX job_waiting ON job (repository, created_at_ms, id) WHERE state = 'queued';"
+    "CREATE INDEX job_due ON job (next_attempt_at_ms) WHERE state = 'queued';"
+
+    /* Supply: one row an attempt to give a job a Nomad child. */
+    "CREATE TABLE runner ("
+    "  name TEXT PRIMARY KEY,"
+    "  job_id INTEGER NOT NULL REFERENCES job (id),"
+    "  n INTEGER NOT NULL,"
+    "  pool TEXT NOT NULL,"
+    "  repository TEXT NOT NULL,"
+    "  state TEXT NOT NULL CHECK (state IN"
+    "    ('minting', 'sent', 'live', 'busy', 'leaving', 'retiring', 'gone')),"
+    "  child TEXT,"
+    "  lease_owner INTEGER," /* the process that is dispatching it */
+    "  lease_until_ms INTEGER NOT NULL DEFAULT 0,"
+    "  created_at_ms INTEGER NOT NULL,"
+    "  sent_at_ms INTEGER NOT NULL DEFAULT 0,"
+    "  changed_at_ms INTEGER NOT NULL,"
+    "  UNIQUE (job_id, n)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX runner_leased ON runner (lease_owner) WHERE lease_owner IS NOT NULL;"
+
+    "PRAGMA user_version = 1;";
+
+static enum ledger_error
+failed(sqlite3 *db, struct rh_reason *reason)
+{
+    int code = sqlite3_errcode(db) & 0xff;
+
+    (void)snprintf(reason->text, sizeof reason->text, "the ledger's tables: %s",
+                   sqlite3_errmsg(db));
+    if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
+        return LEDGER_CORRUPT;
+    if (code == SQLITE_READONLY)
+        return LEDGER_READ_ONLY;
+    if (code == SQLITE_FULL)
+        return LEDGER_FULL;
+    return code == SQLITE_BUSY ? LEDGER_BUSY : LEDGER_FAILED;
+}
+
+static int
+read_version(sqlite3 *db, int *version)
+{
+    sqlite3_stmt *statement = NULL;
+    int code = sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL);
+
+    *version = 0;
+    if (code == SQLITE_OK && (code = sqlite3_step(statement)) == SQLITE_ROW) {
+        *version = sqlite3_column_int(statement, 0);
+        code = SQLITE_OK;
+    }
+    (void)sqlite3_finalize(statement);
+    return code;
+}
+
+static enum ledger_error
+refuse_newer(int version, struct rh_reason *reason)
+{
+    (void)snprintf(
+        reason->text, sizeof reason->text,
+        "the ledger has schema version %d and this runhook knows %d: upgrade runhook, or "
+        "give it another ledger",
+        version, SCHEMA_VERSION);
+    return LEDGER_NEWER;
+}
+
+enum ledger_error
+schema_upgrade(sqlite3 *db, struct rh_reason *reason)
+{
+    int version;
+
+    if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+        return failed(db, reason);
+    if (read_version(db, &version) != SQLITE_OK)
+        goto fail;
+    if (version > SCHEMA_VERSION) {
+        (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+        return refuse_newer(version, reason);
+    }
+    if (version == 0 && sqlite3_exec(db, schema_1, NULL, NULL, NULL) != SQLITE_OK)
+        goto fail;
+    if (sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
+        return LEDGER_OK;
+fail : {
+    enum ledger_error error = failed(db, reason);
+
+    (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    return error;
+}
+}
+
+enum ledger_error
+schema_check(sqlite3 *db, struct rh_reason *reason)
+{
+    int version;
+
+    if (read_version(db, &version) != SQLITE_OK)
+        return failed(db, reason);
+    if (version > SCHEMA_VERSION)
+        return refuse_newer(version, reason);
+    if (version == SCHEMA_VERSION)
+        return LEDGER_OK;
+    (void)snprintf(reason->text, sizeof reason->text,
+                   "the ledger has schema version %d: start `runhook serve` once to bring it to %d",
+                   version, SCHEMA_VERSION);
+    return LEDGER_FAILED;
+}

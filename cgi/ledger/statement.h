@@ -1,0 +1,65 @@
+/*
+ * SQL statements, with parameters bound and columns read in order and every result code kept: the
+ * first that fails is what statement_step returns, so that a caller checks once.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LEDGER_STATEMENT_H
+#define LEDGER_STATEMENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sqlite3.h>
+
+#include "ledger/ledger.h"
+
+#define STATEMENTS_MAX 64
+
+/* A connection, with the statements prepared on it. */
+struct ledger_txn {
+    sqlite3 *db;
+    struct {
+        const char *sql;
+        sqlite3_stmt *handle;
+    } prepared[STATEMENTS_MAX];
+    size_t prepared_len;
+};
+
+/* A statement being bound, stepped and read. It ends with its transaction. */
+struct statement {
+    sqlite3_stmt *handle;
+    int parameter; /* the last one bound */
+    int column;    /* the next one to read */
+    int code;      /* the first failure, or SQLITE_OK */
+};
+
+/*
+ * A statement of `sql`, ready to bind. It is prepared once a connection and kept by the address of
+ * `sql`, so pass a literal.
+ */
+struct statement txn_prepare(struct ledger_txn *txn, const char *sql);
+
+/* Binds the next parameter. Texts are borrowed until the statement was stepped; NULL binds NULL. */
+void bind_number(struct statement *statement, int64_t number);
+void bind_text(struct statement *statement, const char *text);
+
+/* SQLITE_ROW, SQLITE_DONE, or the first failure of all that was done with the statement. */
+int statement_step(struct statement *statement);
+
+/* Prepares and steps one that has no parameters. */
+int txn_execute(struct ledger_txn *txn, const char *sql);
+
+/* Reads the next column of the current row. A text is borrowed until the next step. */
+int64_t read_number(struct statement *statement);
+const char *read_text(struct statement *statement); /* NULL where the column is NULL */
+
+/* Ends every statement's use of the database, so that a transaction can end. */
+void txn_reset(struct ledger_txn *txn);
+
+/* Frees the statements and closes the connection. */
+void txn_close(struct ledger_txn *txn);
+
+/* The error that a result code of SQLite stands for; LEDGER_OK for SQLITE_ROW and SQLITE_DONE. */
+enum ledger_error txn_error(int code);
+
+#endif

@@ -1,0 +1,140 @@
+/*
+ * The program's log.
+ * SPDX-License-Identifier: MIT
+ */
+#include "log/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock/clock.h"
+#include "text/escape.h"
+
+/* Longest line, and most characters of one value: an untrusted text must not flood the log. */
+#define LINE_MAX_BYTES 8192
+#define VALUE_MAX_CHARS 512
+
+struct log {
+    int fd;
+    int owned;
+};
+
+struct log *
+log_open(const char *path)
+{
+    struct log *log = calloc(1, sizeof *log);
+
+    if (log == NULL)
+        return NULL;
+    log->fd = STDERR_FILENO;
+    if (path != NULL) {
+        log->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+        log->owned = 1;
+        if (log->fd < 0) {
+            int error = errno;
+
+            free(log);
+            errno = error;
+            return NULL;
+        }
+    }
+    return log;
+}
+
+void
+log_close(struct log *log)
+{
+    if (log == NULL)
+        return;
+    if (log->owned)
+        (void)close(log->fd);
+    free(log);
+}
+
+void
+log_begin(struct log_line *line, enum log_level level, const char *event)
+{
+    static const char *const names[] = {
+        [LOG_LEVEL_INFO] = "info", [LOG_LEVEL_WARNING] = "warning", [LOG_LEVEL_ERROR] = "error"};
+    char now[CLOCK_TEXT_CAP];
+
+    line->text = BUFFER_INIT(LINE_MAX_BYTES);
+    (void)buffer_addf(&line->text, "time=%s level=%s event=%s", clock_text(clock_now_ms(), 1, now),
+                      names[level], event);
+}
+
+/* Bare words stay bare, so that the common line is easy on the eye and on grep. */
+static int
+is_bare(const char *value)
+{
+    for (const char *c = value; *c != '\0'; c++) {
+        if (*c <= ' ' || *c >= 0x7f || *c == '"' || *c == '\\' || *c == '=')
+            return 0;
+    }
+    return strlen(value) <= VALUE_MAX_CHARS;
+}
+
+void
+log_text(struct log_line *line, const char *key, const char *value)
+{
+    if (value == NULL || value[0] == '\0')
+        return;
+    if (is_bare(value)) {
+        (void)buffer_addf(&line->text, " %s=%s", key, value);
+        return;
+    }
+    (void)buffer_addf(&line->text, " %s=\"", key);
+    escape_add(&line->text, value, VALUE_MAX_CHARS);
+    (void)buffer_add_text(&line->text, "\"");
+}
+
+void
+log_number(struct log_line *line, const char *key, int64_t value)
+{
+    (void)buffer_addf(&line->text, " %s=%" PRId64, key, value);
+}
+
+void
+log_end(struct log *log, struct log_line *line)
+{
+    const char *bytes = buffer_text(&line->text);
+    size_t left = line->text.len;
+
+    /* One write a line, its newline within, so that lines of threads and processes never mix. */
+    if (line->text.failed && left > 0)
+        line->text.bytes[left - 1] = '\n';
+    else if (buffer_add_text(&line->text, "\n"))
+        bytes = buffer_text(&line->text), left = line->text.len;
+    while (left > 0) {
+        ssize_t written = write(log->fd, bytes, left);
+
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            break; /* a log that cannot be written must not stop a delivery */
+        bytes += written;
+        left -= (size_t)written;
+    }
+    buffer_fini(&line->text);
+}
+
+void
+log_message(struct log *log, enum log_level level, const char *event, const char *format, ...)
+{
+    char text[1024];
+    struct log_line line;
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    log_begin(&line, level, event);
+    log_text(&line, "message", text);
+    log_end(log, &line);
+}

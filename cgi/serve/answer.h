@@ -1,0 +1,50 @@
+/*
+ * An answer, as data and as what is sent: a small JSON object with a status and a reason that a
+ * person can act on. SPDX-License-Identifier: MIT
+ */
+#ifndef SERVE_ANSWER_H
+#define SERVE_ANSWER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "text/buffer.h"
+
+/* The outcomes that a request can have. Their HTTP statuses stand in one table, in answer.c. */
+enum outcome {
+    OUTCOME_ACCEPTED,
+    OUTCOME_DUPLICATE,
+    OUTCOME_IGNORED,
+    OUTCOME_PONG,
+    OUTCOME_OK,      /* healthz */
+    OUTCOME_REFUSED, /* the signature */
+    OUTCOME_INVALID, /* not what a delivery looks like */
+    OUTCOME_TOO_LARGE,
+    OUTCOME_UNSUPPORTED_TYPE,
+    OUTCOME_METHOD,      /* not a POST */
+    OUTCOME_UNAVAILABLE, /* not on disk, so not taken */
+};
+
+#define ANSWER_REASON_CAP 512
+
+struct answer {
+    enum outcome outcome;
+    char reason[ANSWER_REASON_CAP]; /* "" where there is nothing to say */
+    int64_t job_id;                 /* 0 where it is about no job */
+    const char *pool;               /* NULL likewise; borrowed from the configuration */
+    bool head_only;                 /* it answers HEAD: headers, and no body */
+};
+
+int answer_http_status(enum outcome outcome);
+
+/* "accepted", "duplicate", …: the JSON's `status`, and the log's `outcome`. */
+const char *answer_status_text(enum outcome outcome);
+
+/* Sets outcome and reason. */
+void answer_set(struct answer *answer, enum outcome outcome, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Appends the whole CGI response: headers, a blank line, the body. False when out of memory. */
+bool answer_render(const struct answer *answer, struct buffer *out);
+
+#endif

@@ -1,0 +1,209 @@
+/*
+ * From a request to its answer.
+ * SPDX-License-Identifier: MIT
+ */
+#include "serve/webhook.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <runhook/runhook.h>
+
+#include "clock/clock.h"
+#include "ledger/job.h"
+#include "serve/verdict.h"
+
+/* What of the request's headers goes into the log and the ledger, at most. None of it is signed. */
+#define GUID_MAX 64
+
+static const char *
+variable(const struct request *request, const char *name)
+{
+    const char *value = request->variable(request->source, name);
+
+    return value == NULL ? "" : value;
+}
+
+static void
+health(const struct webhook *webhook, struct answer *answer)
+{
+    struct rh_reason reason;
+
+    if (ledger_probe(webhook->ledger, &reason) == LEDGER_OK)
+        answer->outcome = OUTCOME_OK;
+    else
+        answer_set(answer, OUTCOME_UNAVAILABLE, "%s", reason.text);
+}
+
+/* The signature, over the raw bytes, before anything else looks at them. */
+static bool
+verify(const struct webhook *webhook, const struct request *request, const char *body,
+       size_t body_len, struct answer *answer)
+{
+    const struct github_config *github = &webhook->config->github;
+    const struct rh_secret *secrets[] = {github->webhook_secret, github->webhook_secret_previous};
+    size_t secrets_len = secrets[1] == NULL ? 1 : 2;
+    const char *header = request->variable(request->source, "HTTP_X_HUB_SIGNATURE_256");
+    enum rh_error error = rh_signature_verify(secrets, secrets_len, body, body_len, header,
+                                              header == NULL ? 0 : strlen(header), NULL);
+
+    switch (error) {
+    case RH_OK:
+        return true;
+    case RH_ERR_SIGNATURE_MISSING:
+        answer_set(answer, OUTCOME_REFUSED,
+                   "no X-Hub-Signature-256 header: give the webhook a secret on GitHub");
+        break;
+    case RH_ERR_SIGNATURE_MALFORMED:
+        answer_set(answer, OUTCOME_REFUSED,
+                   "X-Hub-Signature-256 is not \"sha256=\" and 64 hexadecimal digits");
+        break;
+    case RH_ERR_SIGNATURE_MISMATCH:
+        answer_set(answer, OUTCOME_REFUSED,
+                   "the signature does not match: the webhook's secret on GitHub and "
+                   "webhook_secret differ, or the body was changed on its way");
+        break;
+    default:
+        answer_set(answer, OUTCOME_UNAVAILABLE, "the signature could not be checked: %s",
+                   rh_error_text(error));
+        break;
+    }
+    return false;
+}
+
+static struct rh_delivery *
+parse(const struct request *request, const char *body, size_t body_len, struct answer *answer)
+{
+    struct rh_delivery *delivery = NULL;
+    struct rh_reason reason;
+    enum rh_error error =
+        rh_delivery_parse(body, body_len, request->variable(request->source, "CONTENT_TYPE"),
+                          variable(request, "HTTP_X_GITHUB_EVENT"), &delivery, &reason);
+
+    if (error == RH_ERR_CONTENT_TYPE)
+        answer_set(answer, OUTCOME_UNSUPPORTED_TYPE, "%s", reason.text);
+    else if (error == RH_ERR_NO_MEMORY)
+        answer_set(answer, OUTCOME_UNAVAILABLE, "out of memory");
+    else if (error != RH_OK)
+        answer_set(answer, OUTCOME_INVALID, "%s", reason.text);
+    return delivery;
+}
+
+/* Brings a verdict into the ledger. Only what is on disk is answered 202. */
+static void
+record(const struct webhook *webhook, const struct rh_workflow_job *job,
+       const struct verdict *verdict, const char *guid, struct answer *answer)
+{
+    struct job_report report = {.job = job,
+                                .event = verdict->event,
+                                .pool = verdict->pool->name,
+                                .delivery = guid,
+                                .now_ms = clock_now_ms()};
+    struct rh_reason reason;
+
+    if (ledger_write(webhook->ledger, job_apply, &report, &reason) != LEDGER_OK)
+        answer_set(answer, OUTCOME_UNAVAILABLE, "not taken, since it could not be stored: %s",
+                   reason.text);
+    else if (verdict->outcome == OUTCOME_ACCEPTED && report.before != JOB_NONE)
+        answer_set(answer, OUTCOME_DUPLICATE, "the job is known already: %s",
+                   job_state_text(report.before));
+}
+
+static void
+take_delivery(const struct webhook *webhook, const struct rh_delivery *delivery, const char *guid,
+              struct answer *answer)
+{
+    struct verdict verdict;
+
+    verdict_reach(webhook->config, delivery, clock_now_ms() / 1000, &verdict);
+    answer_set(answer, verdict.outcome, "%s", verdict.reason);
+    if (delivery->event == RH_EVENT_WORKFLOW_JOB)
+        answer->job_id = delivery->job.id;
+    if (verdict.pool != NULL)
+        answer->pool = verdict.pool->name;
+    if (verdict.is_reported)
+        record(webhook, &delivery->job, &verdict, guid, answer);
+}
+
+static void
+log_delivery(const struct webhook *webhook, const struct request *request, const char *guid,
+             const struct rh_delivery *delivery, const struct answer *answer)
+{
+    enum log_level level = answer_http_status(answer->outcome) < 400 ? LOG_LEVEL_INFO
+                           : answer->outcome == OUTCOME_UNAVAILABLE  ? LOG_LEVEL_ERROR
+                                                                     : LOG_LEVEL_WARNING;
+    struct log_line line;
+
+    log_begin(&line, level, "delivery");
+    log_text(&line, "delivery", guid);
+    log_text(&line, "github_event", variable(request, "HTTP_X_GITHUB_EVENT"));
+    if (delivery != NULL && delivery->event == RH_EVENT_WORKFLOW_JOB) {
+        log_text(&line, "action", delivery->job.action_text);
+        log_text(&line, "repository", delivery->job.repository);
+        log_number(&line, "job", delivery->job.id);
+        log_text(&line, "pool", answer->pool);
+    }
+    log_number(&line, "status", answer_http_status(answer->outcome));
+    log_text(&line, "outcome", answer_status_text(answer->outcome));
+    log_text(&line, "reason", answer->reason);
+    log_text(&line, "from", variable(request, "REMOTE_ADDR"));
+    log_end(webhook->log, &line);
+}
+
+static void
+receive(const struct webhook *webhook, const struct request *request, struct answer *answer)
+{
+    size_t max = (size_t)webhook->config->server.max_body;
+    struct rh_delivery *delivery = NULL;
+    char guid[GUID_MAX + 1] = "";
+    size_t body_len;
+    char *body;
+
+    (void)strncat(guid, variable(request, "HTTP_X_GITHUB_DELIVERY"), GUID_MAX);
+    switch (request_body(request, max, &body, &body_len)) {
+    case BODY_WHOLE:
+        if (verify(webhook, request, body, body_len, answer))
+            delivery = parse(request, body, body_len, answer);
+        break;
+    case BODY_TOO_LARGE:
+        answer_set(answer, OUTCOME_TOO_LARGE,
+                   "the body has more than %zu bytes ([server] max_body)", max);
+        break;
+    case BODY_BROKEN:
+        answer_set(answer, OUTCOME_INVALID, "the body did not come whole");
+        break;
+    case BODY_NO_MEMORY:
+        answer_set(answer, OUTCOME_UNAVAILABLE, "out of memory");
+        break;
+    }
+    if (delivery != NULL)
+        take_delivery(webhook, delivery, guid, answer);
+    log_delivery(webhook, request, guid, delivery, answer);
+    rh_delivery_free(delivery);
+    free(body);
+}
+
+static bool
+last_segment_is(const struct request *request, const char *name)
+{
+    size_t len;
+    const char *segment = request_last_segment(request, &len);
+
+    return len == strlen(name) && memcmp(segment, name, len) == 0;
+}
+
+void
+webhook_answer(const struct webhook *webhook, const struct request *request, struct answer *answer)
+{
+    const char *method = variable(request, "REQUEST_METHOD");
+    bool is_head = strcmp(method, "HEAD") == 0;
+
+    *answer = (struct answer){.head_only = is_head};
+    if ((is_head || strcmp(method, "GET") == 0) && last_segment_is(request, "healthz"))
+        health(webhook, answer);
+    else if (strcmp(method, "POST") == 0)
+        receive(webhook, request, answer);
+    else
+        answer_set(answer, OUTCOME_METHOD,
+                   "a webhook is a POST; GET …/healthz tells how runhook is");
+}

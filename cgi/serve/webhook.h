@@ -1,0 +1,25 @@
+/*
+ * From a request to its answer: healthz, or the way of a delivery, in order: raw body, signature,
+ * JSON or form, event, job, pool, ledger. SPDX-License-Identifier: MIT
+ */
+#ifndef SERVE_WEBHOOK_H
+#define SERVE_WEBHOOK_H
+
+#include "config/config.h"
+#include "ledger/ledger.h"
+#include "log/log.h"
+#include "serve/answer.h"
+#include "serve/request.h"
+
+/* What answering works with. All borrowed, and shared by threads. */
+struct webhook {
+    const struct config *config;
+    struct ledger *ledger;
+    struct log *log;
+};
+
+/* Reads the request, answers it, and logs it. Sets all of `*answer`. */
+void webhook_answer(const struct webhook *webhook, const struct request *request,
+                    struct answer *answer);
+
+#endif

@@ -1,0 +1,119 @@
+/*
+ * Untrusted text made safe to print.
+ * SPDX-License-Identifier: MIT
+ */
+#include "text/escape.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Decodes one UTF-8 character of `len` bytes at most. Returns its bytes, 0 where it is not valid.
+ */
+static size_t
+decode(const unsigned char *bytes, size_t len, uint32_t *point)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t size;
+
+    if (bytes[0] < 0x80) {
+        *point = bytes[0];
+        return 1;
+    }
+    if ((bytes[0] & 0xe0) == 0xc0) {
+        size = 2;
+        *point = bytes[0] & 0x1f;
+    } else if ((bytes[0] & 0xf0) == 0xe0) {
+        size = 3;
+        *point = bytes[0] & 0x0f;
+    } else if ((bytes[0] & 0xf8) == 0xf0) {
+        size = 4;
+        *point = bytes[0] & 0x07;
+    } else {
+        return 0;
+    }
+    if (size > len)
+        return 0;
+    for (size_t i = 1; i < size; i++) {
+        if ((bytes[i] & 0xc0) != 0x80)
+            return 0;
+        *point = *point << 6 | (bytes[i] & 0x3f);
+    }
+    if (*point < least[size] || *point > 0x10ffff || (*point >= 0xd800 && *point <= 0xdfff))
+        return 0;
+    return size;
+}
+
+/* Characters that act on what stands around them instead of showing themselves. */
+static bool
+is_steering(uint32_t point)
+{
+    return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0x061c || point == 0xfeff ||
+           (point >= 0x200b && point <= 0x200f) || (point >= 0x2028 && point <= 0x202e) ||
+           (point >= 0x2060 && point <= 0x206f) || (point >= 0xfff9 && point <= 0xfffb) ||
+           (point >= 0xe0000 && point <= 0xe007f);
+}
+
+void
+escape_add(struct buffer *out, const char *text, size_t max_chars)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+    size_t left = strlen(text);
+
+    for (size_t taken = 0; left > 0; taken++) {
+        uint32_t point;
+        size_t size = decode(bytes, left, &point);
+
+        if (taken == max_chars) {
+            (void)buffer_add_text(out, "…");
+            return;
+        }
+        if (size == 0) {
+            (void)buffer_addf(out, "\\x%02x", bytes[0]);
+            size = 1;
+        } else if (point == '\n') {
+            (void)buffer_add_text(out, "\\n");
+        } else if (point == '\t') {
+            (void)buffer_add_text(out, "\\t");
+        } else if (is_steering(point)) {
+            (void)buffer_addf(out, "\\u{%x}", (unsigned)point);
+        } else {
+            if (point == '"' || point == '\\')
+                (void)buffer_add_text(out, "\\");
+            (void)buffer_add(out, bytes, size);
+        }
+        bytes += size;
+        left -= size;
+    }
+}
+
+/* Ranges that a terminal shows two columns wide: East Asian Wide and Fullwidth, and the emoji. */
+static bool
+is_wide(uint32_t point)
+{
+    return (point >= 0x1100 && point <= 0x115f) || (point >= 0x2e80 && point <= 0x303e) ||
+           (point >= 0x3041 && point <= 0xa4cf) || (point >= 0xac00 && point <= 0xd7a3) ||
+           (point >= 0xf900 && point <= 0xfaff) || (point >= 0xfe30 && point <= 0xfe6f) ||
+           (point >= 0xff00 && point <= 0xff60) || (point >= 0xffe0 && point <= 0xffe6) ||
+           (point >= 0x1f300 && point <= 0x1faff) || (point >= 0x20000 && point <= 0x3fffd);
+}
+
+size_t
+escape_width(const char *text)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+    size_t left = strlen(text), width = 0;
+
+    while (left > 0) {
+        uint32_t point = 0;
+        size_t size = decode(bytes, left, &point);
+
+        if (size == 0)
+            size = 1;
+        if (!(point >= 0x300 && point <= 0x36f)) /* combining marks take no column */
+            width += is_wide(point) ? 2 : 1;
+        bytes += size;
+        left -= size;
+    }
+    return width;
+}

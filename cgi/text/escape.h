@@ -1,0 +1,24 @@
+/*
+ * Untrusted text made safe to print: on a terminal, in a log line, in a table.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef TEXT_ESCAPE_H
+#define TEXT_ESCAPE_H
+
+#include <stddef.h>
+
+#include "text/buffer.h"
+
+/*
+ * Appends `text` so that it can neither end a line nor steer a terminal nor turn the direction of
+ * what follows: control characters, line and paragraph separators and bidirectional controls become
+ * \n, \t or \u{..}; bytes that are not UTF-8 become \x..; `"` and `\` get a backslash. Letters of
+ * any script stay as they are. At most `max_chars` characters of the source are taken, then "…"
+ * follows.
+ */
+void escape_add(struct buffer *out, const char *text, size_t max_chars);
+
+/* Columns that `text`, already escaped, takes on a terminal. */
+size_t escape_width(const char *text);
+
+#endif

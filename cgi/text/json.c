@@ -1,0 +1,68 @@
+/*
+ * JSON that we read from upstreams, and that we print.
+ * SPDX-License-Identifier: MIT
+ */
+#include "text/json.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "clock/clock.h"
+
+cJSON *
+json_parse(const struct buffer *body)
+{
+    /* With the NUL counted, cJSON also refuses what follows the value. */
+    cJSON *json =
+        body->len == 0 ? NULL : cJSON_ParseWithLengthOpts(body->bytes, body->len + 1, NULL, 1);
+
+    if (json != NULL && !cJSON_IsObject(json)) {
+        json_wipe(json);
+        return NULL;
+    }
+    return json;
+}
+
+const char *
+json_text(const cJSON *object, const char *name)
+{
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+void
+json_wipe(cJSON *object)
+{
+    /* Only the first level: the credentials that upstreams send stand there. */
+    for (cJSON *item = object == NULL ? NULL : object->child; item != NULL; item = item->next) {
+        if (cJSON_IsString(item))
+            OPENSSL_cleanse(item->valuestring, strlen(item->valuestring));
+    }
+    cJSON_Delete(object);
+}
+
+bool
+json_add_text(cJSON *object, const char *name, const char *text)
+{
+    return text == NULL ? cJSON_AddNullToObject(object, name) != NULL
+                        : cJSON_AddStringToObject(object, name, text) != NULL;
+}
+
+bool
+json_add_number(cJSON *object, const char *name, int64_t number)
+{
+    char digits[24];
+
+    (void)snprintf(digits, sizeof digits, "%" PRId64, number);
+    return cJSON_AddRawToObject(object, name, digits) != NULL;
+}
+
+bool
+json_add_time(cJSON *object, const char *name, int64_t at_ms)
+{
+    char text[CLOCK_TEXT_CAP];
+
+    return json_add_text(object, name, at_ms == 0 ? NULL : clock_text(at_ms, 0, text));
+}

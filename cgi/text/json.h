@@ -1,0 +1,31 @@
+/*
+ * JSON that we read from upstreams, and that we print.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef TEXT_JSON_H
+#define TEXT_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <cjson/cJSON.h>
+
+#include "text/buffer.h"
+
+/* The whole body as one JSON object; NULL where it is anything else. */
+cJSON *json_parse(const struct buffer *body);
+
+/* A member's text, borrowed; NULL where it is missing or not a text, or `object` is NULL. */
+const char *json_text(const cJSON *object, const char *name);
+
+/* Frees, and wipes the texts of its first level before: one may be a credential. NULL is fine. */
+void json_wipe(cJSON *object);
+
+/* Each adds a member, and is false when out of memory. A NULL text, and a time of 0, become null;
+ * numbers keep every digit, which cJSON's own do not above 15; a time is in milliseconds since
+ * 1970. */
+bool json_add_text(cJSON *object, const char *name, const char *text);
+bool json_add_number(cJSON *object, const char *name, int64_t number);
+bool json_add_time(cJSON *object, const char *name, int64_t at_ms);
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * How a request can fail.
+ * SPDX-License-Identifier: MIT
+ */
+#include "upstream/failure.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+const char *
+upstream_text(enum upstream upstream)
+{
+    return upstream == UPSTREAM_GITHUB ? "github" : "nomad";
+}
+
+const char *
+failure_text(enum failure_kind kind)
+{
+    static const char *const texts[] = {
+        [FAILURE_NONE] = "none",
+        [FAILURE_UNRESOLVED] = "unresolved",
+        [FAILURE_REFUSED] = "refused",
+        [FAILURE_TIMEOUT] = "timeout",
+        [FAILURE_TLS] = "tls",
+        [FAILURE_RESET] = "reset",
+        [FAILURE_TRUNCATED] = "truncated",
+        [FAILURE_OVERSIZED] = "oversized",
+        [FAILURE_GARBAGE] = "garbage",
+        [FAILURE_UNAUTHORIZED] = "unauthorized",
+        [FAILURE_FORBIDDEN] = "forbidden",
+        [FAILURE_RATE_LIMITED] = "rate_limited",
+        [FAILURE_NOT_FOUND] = "not_found",
+        [FAILURE_CONFLICT] = "conflict",
+        [FAILURE_UNPROCESSABLE] = "unprocessable",
+        [FAILURE_REDIRECTED] = "redirected",
+        [FAILURE_REJECTED] = "rejected",
+        [FAILURE_SERVER] = "server",
+        [FAILURE_NOMAD_JOB] = "nomad_job",
+        [FAILURE_CONFIGURATION] = "configuration",
+        [FAILURE_STOPPED] = "stopped",
+        [FAILURE_LOCAL] = "local",
+    };
+
+    return texts[kind];
+}
+
+bool
+failure_set(struct failure *failure, enum upstream upstream, enum failure_kind kind,
+            const char *format, ...)
+{
+    va_list args;
+
+    *failure = (struct failure){.kind = kind, .upstream = upstream, .retry_after_ms = -1};
+    va_start(args, format);
+    (void)vsnprintf(failure->text.text, sizeof failure->text.text, format, args);
+    va_end(args);
+    return false;
+}

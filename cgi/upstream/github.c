@@ -1,0 +1,157 @@
+/*
+ * GitHub's REST API, as far as a runner needs it.
+ * SPDX-License-Identifier: MIT
+ */
+#include "upstream/github.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include <runhook/delivery.h>
+
+#include "text/json.h"
+
+#define PATH_MAX_BYTES 1024
+
+struct github {
+    const struct github_config *config;
+    struct http_origin origin;
+    struct http_client *client;
+};
+
+struct github *
+github_new(const struct github_config *config, http_deadline *deadline)
+{
+    struct github *github = calloc(1, sizeof *github);
+
+    if (github == NULL)
+        return NULL;
+    github->config = config;
+    github->origin = (struct http_origin){.upstream = UPSTREAM_GITHUB,
+                                          .base = config->api_url,
+                                          .connect_timeout_ms = config->connect_timeout_s * 1000,
+                                          .timeout_ms = config->timeout_s * 1000};
+    github->client = http_client_new(&github->origin, deadline);
+    if (github->client == NULL) {
+        github_free(github);
+        return NULL;
+    }
+    return github;
+}
+
+void
+github_free(struct github *github)
+{
+    if (github == NULL)
+        return;
+    http_client_free(github->client);
+    free(github);
+}
+
+/* Says what a refusing answer means to the person who has to act. */
+static bool
+refused(const char *repository, const struct http_reply *reply, struct failure *failure)
+{
+    long status = reply->status;
+
+    if ((status == 403 || status == 429) && (reply->rate_limited || status == 429))
+        (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_RATE_LIMITED,
+                          "GitHub's rate limit is used up (%ld)", status);
+    else if (status == 401)
+        (void)failure_set(
+            failure, UPSTREAM_GITHUB, FAILURE_UNAUTHORIZED,
+            "GitHub does not accept the token (401): it is wrong, revoked or expired; "
+            "put a new one into [github] token_file");
+    else if (status == 403)
+        (void)failure_set(
+            failure, UPSTREAM_GITHUB, FAILURE_FORBIDDEN,
+            "GitHub forbids it (403): the token needs administration (write) of %.96s", repository);
+    else if (status == 404)
+        (void)failure_set(
+            failure, UPSTREAM_GITHUB, FAILURE_NOT_FOUND,
+            "GitHub knows no %.96s for this token (404): grant it the repository, with "
+            "administration (write)",
+            repository);
+    else if (status == 409)
+        (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_CONFLICT, "GitHub: conflict (409)");
+    else if (status == 422)
+        (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_UNPROCESSABLE,
+                          "GitHub does not accept the request (422)");
+    else if (status >= 300 && status < 400)
+        (void)failure_set(
+            failure, UPSTREAM_GITHUB, FAILURE_REDIRECTED,
+            "GitHub redirects (%ld): %.96s was renamed, or [github] api_url is not the "
+            "API's address",
+            status, repository);
+    else if (status >= 500)
+        (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_SERVER, "GitHub has trouble (%ld)",
+                          status);
+    else
+        (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_REJECTED, "GitHub answered %ld",
+                          status);
+    failure->status = status;
+    failure->retry_after_ms = reply->retry_after_ms;
+    return false;
+}
+
+static bool
+read_token(const struct http_reply *reply, struct rh_secret **token, int64_t *expires_at_ms,
+           struct failure *failure)
+{
+    cJSON *json = json_parse(&reply->body);
+    const char *value = json_text(json, "token");
+    const char *expires_at = json_text(json, "expires_at");
+    int64_t expires_at_s;
+    bool done = false;
+
+    if (value == NULL || expires_at == NULL || !rh_time_parse(expires_at, &expires_at_s)) {
+        (void)failure_set(
+            failure, UPSTREAM_GITHUB, FAILURE_GARBAGE,
+            "GitHub's answer has no token and expires_at: is [github] api_url right?");
+    } else if (rh_secret_new(value, strlen(value), token) != RH_OK) {
+        (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_GARBAGE,
+                          "GitHub's answer has an unusable token");
+    } else {
+        *expires_at_ms = expires_at_s * 1000;
+        done = true;
+    }
+    json_wipe(json);
+    return done;
+}
+
+bool
+github_registration_token(struct github *github, const char *repository, struct rh_secret **token,
+                          int64_t *expires_at_ms, struct failure *failure)
+{
+    const struct http_header headers[] = {
+        {.name = "Authorization", .prefix = "Bearer ", .secret = github->config->token},
+        {.name = "Accept", .value = "application/vnd.github+json"},
+        {.name = "X-GitHub-Api-Version", .value = github->config->api_version},
+    };
+    struct buffer path = BUFFER_INIT(PATH_MAX_BYTES);
+    struct http_request request = {
+        .method = "POST", .headers = headers, .headers_len = sizeof headers / sizeof headers[0]};
+    struct http_reply reply;
+    bool done = false;
+
+    *token = NULL;
+    *expires_at_ms = 0;
+    /* Checked when it came in, and again here, where it becomes part of a URL. */
+    if (!rh_repository_valid(repository) ||
+        !buffer_addf(&path, "/repos/%s/actions/runners/registration-token", repository)) {
+        (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_CONFIGURATION,
+                          "the repository's name cannot stand in a URL");
+        goto out;
+    }
+    request.path = buffer_text(&path);
+    if (!http_send(github->client, &request, &reply, failure))
+        goto out;
+    done = reply.status == 201 ? read_token(&reply, token, expires_at_ms, failure)
+                               : refused(repository, &reply, failure);
+    http_reply_fini(&reply);
+out:
+    buffer_fini(&path);
+    return done;
+}

@@ -1,0 +1,350 @@
+/*
+ * One HTTP request over libcurl.
+ * SPDX-License-Identifier: MIT
+ */
+#include "upstream/http.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <curl/curl.h>
+#include <openssl/crypto.h>
+
+#include "clock/clock.h"
+
+#define URL_MAX 8192
+#define HEADER_MAX (RH_SECRET_MAX + 256)
+#define UNIX_PREFIX "unix://"
+
+struct http_client {
+    const struct http_origin *origin;
+    http_deadline *deadline;
+    CURL *curl;
+    struct curl_slist *connect_to;
+};
+
+/* With a name of its own on the certificate, the URL carries that name, so that SNI and
+ * verification use it, and the connection is made to the real host. */
+static bool
+prepare_connect_to(struct http_client *client)
+{
+    struct buffer rule = BUFFER_INIT(URL_MAX);
+    char *host = NULL;
+    CURLU *url = curl_url();
+
+    if (url != NULL && curl_url_set(url, CURLUPART_URL, client->origin->base, 0) == CURLUE_OK &&
+        curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+        buffer_addf(&rule, "%s::%s:", client->origin->tls_server_name, host))
+        client->connect_to = curl_slist_append(NULL, buffer_text(&rule));
+    curl_free(host);
+    curl_url_cleanup(url);
+    buffer_fini(&rule);
+    return client->connect_to != NULL;
+}
+
+struct http_client *
+http_client_new(const struct http_origin *origin, http_deadline *deadline)
+{
+    struct http_client *client = calloc(1, sizeof *client);
+
+    if (client == NULL)
+        return NULL;
+    client->origin = origin;
+    client->deadline = deadline;
+    client->curl = curl_easy_init();
+    if (client->curl == NULL || (origin->tls_server_name != NULL && !prepare_connect_to(client))) {
+        http_client_free(client);
+        return NULL;
+    }
+    return client;
+}
+
+void
+http_client_free(struct http_client *client)
+{
+    if (client == NULL)
+        return;
+    curl_easy_cleanup(client->curl);
+    curl_slist_free_all(client->connect_to);
+    free(client);
+}
+
+bool
+http_escape(struct buffer *out, const char *text)
+{
+    static const char unreserved[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                     "0123456789-._~";
+
+    for (; *text != '\0'; text++) {
+        if (strchr(unreserved, *text) != NULL)
+            (void)buffer_add(out, text, 1);
+        else
+            (void)buffer_addf(out, "%%%02X", (unsigned char)*text);
+    }
+    return !out->failed;
+}
+
+static size_t
+take_body(char *bytes, size_t size, size_t count, void *arg)
+{
+    struct buffer *body = arg;
+
+    return buffer_add(body, bytes, size * count) ? size * count : 0;
+}
+
+/* Called by libcurl all the time, and at least once a second: ends the transfer at the deadline. */
+static int
+watch_deadline(void *arg, curl_off_t dltotal, curl_off_t dlnow, curl_off_t ultotal,
+               curl_off_t ulnow)
+{
+    const struct http_client *client = arg;
+
+    (void)dltotal;
+    (void)dlnow;
+    (void)ultotal;
+    (void)ulnow;
+    return clock_monotonic_ms() >= atomic_load(client->deadline);
+}
+
+static bool
+add_header(struct curl_slist **list, const struct http_header *header)
+{
+    struct buffer line = BUFFER_INIT(HEADER_MAX);
+    const char *value = header->secret == NULL ? header->value : rh_secret_bytes(header->secret);
+    struct curl_slist *grown;
+
+    if (value == NULL)
+        return true;
+    if (!buffer_addf(&line, "%s: %s%s", header->name, header->prefix == NULL ? "" : header->prefix,
+                     value)) {
+        buffer_wipe(&line);
+        return false;
+    }
+    grown = curl_slist_append(*list, buffer_text(&line));
+    buffer_wipe(&line);
+    if (grown == NULL)
+        return false;
+    *list = grown;
+    return true;
+}
+
+/* The list holds copies of tokens. */
+static void
+wipe_headers(struct curl_slist *list)
+{
+    for (struct curl_slist *item = list; item != NULL; item = item->next)
+        OPENSSL_cleanse(item->data, strlen(item->data));
+    curl_slist_free_all(list);
+}
+
+static bool
+build_url(const struct http_client *client, const struct http_request *request, struct buffer *out)
+{
+    const char *base = client->origin->base;
+    const char *name = client->origin->tls_server_name;
+
+    if (strncmp(base, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0) {
+        (void)buffer_add_text(out, "http://localhost");
+    } else if (name != NULL) {
+        /* Everything of the base but its host. */
+        const char *host = strstr(base, "://") + 3;
+
+        (void)buffer_add(out, base, (size_t)(host - base));
+        (void)buffer_add_text(out, name);
+        if (host[0] == '[')
+            host = strchr(host, ']');
+        (void)buffer_add_text(out, host + strcspn(host, ":/"));
+    } else {
+        (void)buffer_add_text(out, base);
+    }
+    return buffer_add_text(out, request->path);
+}
+
+/* Sets every option anew, so that nothing of the last request is left. */
+static bool
+set_options(struct http_client *client, const struct http_request *request, const char *url,
+            struct curl_slist *headers, struct http_reply *reply)
+{
+    const struct http_origin *origin = client->origin;
+    bool is_unix = strncmp(origin->base, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0;
+    CURL *curl = client->curl;
+    CURLcode code = CURLE_OK;
+
+#define SET(option, value)                                \
+    do {                                                  \
+        if (code == CURLE_OK)                             \
+            code = curl_easy_setopt(curl, option, value); \
+    } while (0)
+
+    curl_easy_reset(curl); /* keeps the connections */
+    SET(CURLOPT_URL, url);
+    SET(CURLOPT_PROTOCOLS_STR, "http,https");
+    SET(CURLOPT_FOLLOWLOCATION, 0L);
+    SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_USERAGENT, "runhook/" RUNHOOK_VERSION);
+    SET(CURLOPT_CONNECTTIMEOUT_MS, (long)origin->connect_timeout_ms);
+    SET(CURLOPT_TIMEOUT_MS, (long)origin->timeout_ms);
+    SET(CURLOPT_NOPROGRESS, 0L);
+    SET(CURLOPT_XFERINFOFUNCTION, watch_deadline);
+    SET(CURLOPT_XFERINFODATA, client);
+    SET(CURLOPT_WRITEFUNCTION, take_body);
+    SET(CURLOPT_WRITEDATA, &reply->body);
+    SET(CURLOPT_SSL_VERIFYPEER, 1L);
+    SET(CURLOPT_SSL_VERIFYHOST, 2L);
+    SET(CURLOPT_HTTPHEADER, headers);
+    SET(CURLOPT_CUSTOMREQUEST, request->method);
+    if (request->body != NULL) {
+        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);
+        SET(CURLOPT_POSTFIELDS, request->body);
+    } else if (strcmp(request->method, "POST") == 0) {
+        SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)0);
+        SET(CURLOPT_POSTFIELDS, "");
+    }
+    if (is_unix)
+        SET(CURLOPT_UNIX_SOCKET_PATH, origin->base + strlen(UNIX_PREFIX));
+    if (client->connect_to != NULL)
+        SET(CURLOPT_CONNECT_TO, client->connect_to);
+    if (origin->ca_cert != NULL)
+        SET(CURLOPT_CAINFO, origin->ca_cert);
+    if (origin->client_cert != NULL) {
+        SET(CURLOPT_SSLCERT, origin->client_cert);
+        SET(CURLOPT_SSLKEY, origin->client_key);
+    }
+#undef SET
+    return code == CURLE_OK;
+}
+
+static enum failure_kind
+classify(CURLcode code)
+{
+    switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+        return FAILURE_UNRESOLVED;
+    case CURLE_COULDNT_CONNECT:
+        return FAILURE_REFUSED;
+    case CURLE_OPERATION_TIMEDOUT:
+        return FAILURE_TIMEOUT;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+        return FAILURE_TLS;
+    case CURLE_PARTIAL_FILE:
+        return FAILURE_TRUNCATED;
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_BAD_CONTENT_ENCODING:
+        return FAILURE_GARBAGE;
+    case CURLE_ABORTED_BY_CALLBACK:
+        return FAILURE_STOPPED;
+    case CURLE_OUT_OF_MEMORY:
+    case CURLE_FAILED_INIT:
+    case CURLE_BAD_FUNCTION_ARGUMENT:
+        return FAILURE_LOCAL;
+    default: /* GOT_NOTHING, RECV_ERROR, SEND_ERROR, HTTP2, …: the connection did not hold */
+        return FAILURE_RESET;
+    }
+}
+
+static bool
+fail(struct http_client *client, CURLcode code, const struct http_reply *reply, const char *detail,
+     struct failure *failure)
+{
+    const struct http_origin *origin = client->origin;
+    enum failure_kind kind = classify(code);
+
+    if (code == CURLE_WRITE_ERROR)
+        kind = reply->body.len + CURL_MAX_WRITE_SIZE >= HTTP_REPLY_MAX ? FAILURE_OVERSIZED
+                                                                       : FAILURE_LOCAL;
+    return failure_set(failure, origin->upstream, kind, "%s at %.96s: %.120s",
+                       origin->upstream == UPSTREAM_GITHUB ? "GitHub" : "Nomad", origin->base,
+                       detail[0] != '\0' ? detail : curl_easy_strerror(code));
+}
+
+/* A header of the last reply as a whole number; -1 where it is missing or something else. */
+static int64_t
+header_number(CURL *curl, const char *name)
+{
+    struct curl_header *header;
+    char *end;
+    long long number;
+
+    if (curl_easy_header(curl, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+        return -1;
+    errno = 0;
+    number = strtoll(header->value, &end, 10);
+    return end == header->value || *end != '\0' || errno != 0 || number < 0 ? -1 : number;
+}
+
+/* What GitHub says of its limits: docs.github.com, "Rate limits for the REST API". */
+static void
+read_limits(CURL *curl, struct http_reply *reply)
+{
+    int64_t retry_after_s = header_number(curl, "retry-after");
+    int64_t remaining = header_number(curl, "x-ratelimit-remaining");
+    int64_t reset_s = header_number(curl, "x-ratelimit-reset");
+
+    reply->rate_limited = retry_after_s >= 0 || remaining == 0;
+    if (retry_after_s >= 0 && retry_after_s <= INT32_MAX) {
+        reply->retry_after_ms = retry_after_s * 1000;
+    } else if (remaining == 0 && reset_s >= 0 && reset_s <= INT64_MAX / 1000) {
+        int64_t wait_ms = reset_s * 1000 - clock_now_ms();
+
+        reply->retry_after_ms = wait_ms > 0 ? wait_ms : 0;
+    }
+}
+
+bool
+http_send(struct http_client *client, const struct http_request *request, struct http_reply *reply,
+          struct failure *failure)
+{
+    struct buffer url = BUFFER_INIT(URL_MAX);
+    struct curl_slist *headers = NULL;
+    char detail[CURL_ERROR_SIZE] = "";
+    bool answered = false;
+    CURLcode code;
+
+    *reply = (struct http_reply){.body = BUFFER_INIT(HTTP_REPLY_MAX), .retry_after_ms = -1};
+    *failure = (struct failure){.upstream = client->origin->upstream, .retry_after_ms = -1};
+    for (size_t i = 0; i < request->headers_len; i++) {
+        if (!add_header(&headers, &request->headers[i]))
+            goto local;
+    }
+    if (!build_url(client, request, &url) ||
+        !set_options(client, request, buffer_text(&url), headers, reply) ||
+        curl_easy_setopt(client->curl, CURLOPT_ERRORBUFFER, detail) != CURLE_OK)
+        goto local;
+    code = curl_easy_perform(client->curl);
+    if (code != CURLE_OK) {
+        (void)fail(client, code, reply, detail, failure);
+        goto out;
+    }
+    if (curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &reply->status) != CURLE_OK)
+        goto local;
+    read_limits(client->curl, reply);
+    answered = true;
+    goto out;
+local:
+    (void)failure_set(failure, client->origin->upstream, FAILURE_LOCAL,
+                      "out of memory while preparing a request");
+out:
+    (void)curl_easy_setopt(client->curl, CURLOPT_ERRORBUFFER, NULL);
+    (void)curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, NULL);
+    wipe_headers(headers);
+    buffer_fini(&url);
+    if (!answered)
+        http_reply_fini(reply);
+    return answered;
+}
+
+void
+http_reply_fini(struct http_reply *reply)
+{
+    buffer_wipe(&reply->body);
+}

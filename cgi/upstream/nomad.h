@@ -1,0 +1,43 @@
+/*
+ * Nomad's HTTP API, as far as a runner needs it.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef UPSTREAM_NOMAD_H
+#define UPSTREAM_NOMAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "config/config.h"
+#include "upstream/failure.h"
+#include "upstream/http.h"
+
+/* The API and our access to it, for one thread at a time. Borrows the configuration. */
+struct nomad;
+
+struct nomad *nomad_new(const struct nomad_config *config, http_deadline *deadline);
+void nomad_free(struct nomad *nomad);
+
+/* What a dispatch came to. */
+struct nomad_dispatched {
+    char *child;   /* the id of the dispatched job */
+    bool is_older; /* it was there already, from an earlier dispatch with the same token */
+};
+
+void nomad_dispatched_fini(struct nomad_dispatched *dispatched);
+
+/*
+ * Dispatches the parameterized job `job`: POST /v1/job/{job}/dispatch, with `body` from
+ * rh_dispatch_body_build. The same `idempotency_token` again answers with the first child and makes
+ * no second one, until Nomad has garbage-collected the first.
+ * On success the caller ends `*dispatched`.
+ */
+bool nomad_dispatch(struct nomad *nomad, const char *job, const char *idempotency_token,
+                    const char *body, size_t body_len, struct nomad_dispatched *dispatched,
+                    struct failure *failure);
+
+/* The path and query of that request, as it would be sent: for explain. */
+bool nomad_dispatch_path(const struct nomad_config *config, const char *job,
+                         const char *idempotency_token, struct buffer *out);
+
+#endif

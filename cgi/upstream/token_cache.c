@@ -1,0 +1,145 @@
+/*
+ * Registration tokens, kept in memory.
+ * SPDX-License-Identifier: MIT
+ */
+#include "upstream/token_cache.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "clock/clock.h"
+
+/* More repositories than a small cluster serves; beyond them the one that expires first goes. */
+#define ENTRIES_MAX 512
+
+/* One repository. An entry that is `asking` belongs to the thread that asks, and is not removed. */
+struct entry {
+    char *repository;
+    struct rh_secret *token; /* NULL until there is one */
+    int64_t good_until_ms;
+    bool asking;
+};
+
+struct token_cache {
+    pthread_mutex_t lock;
+    pthread_cond_t answered;
+    struct entry *entries[ENTRIES_MAX];
+    size_t len;
+};
+
+struct token_cache *
+token_cache_new(void)
+{
+    struct token_cache *cache = calloc(1, sizeof *cache);
+
+    if (cache == NULL)
+        return NULL;
+    (void)pthread_mutex_init(&cache->lock, NULL);
+    (void)pthread_cond_init(&cache->answered, NULL);
+    return cache;
+}
+
+static void
+entry_free(struct entry *entry)
+{
+    rh_secret_free(entry->token);
+    free(entry->repository);
+    free(entry);
+}
+
+void
+token_cache_free(struct token_cache *cache)
+{
+    if (cache == NULL)
+        return;
+    for (size_t i = 0; i < cache->len; i++)
+        entry_free(cache->entries[i]);
+    (void)pthread_cond_destroy(&cache->answered);
+    (void)pthread_mutex_destroy(&cache->lock);
+    free(cache);
+}
+
+/* Makes room by dropping the entry that ends first. False where every one is being asked for. */
+static bool
+evict(struct token_cache *cache)
+{
+    size_t first = cache->len;
+
+    for (size_t i = 0; i < cache->len; i++) {
+        if (!cache->entries[i]->asking &&
+            (first == cache->len ||
+             cache->entries[i]->good_until_ms < cache->entries[first]->good_until_ms))
+            first = i;
+    }
+    if (first == cache->len)
+        return false;
+    entry_free(cache->entries[first]);
+    cache->entries[first] = cache->entries[--cache->len];
+    return true;
+}
+
+/* The repository's entry, made where there is none. NULL when out of memory. */
+static struct entry *
+find(struct token_cache *cache, const char *repository)
+{
+    struct entry *entry;
+
+    for (size_t i = 0; i < cache->len; i++) {
+        if (strcasecmp(cache->entries[i]->repository, repository) == 0)
+            return cache->entries[i];
+    }
+    if (cache->len == ENTRIES_MAX && !evict(cache))
+        return NULL;
+    entry = calloc(1, sizeof *entry);
+    if (entry == NULL || (entry->repository = strdup(repository)) == NULL) {
+        free(entry);
+        return NULL;
+    }
+    cache->entries[cache->len++] = entry;
+    return entry;
+}
+
+/* Asks GitHub, with the lock open meanwhile. */
+static bool
+ask(struct token_cache *cache, struct entry *entry, struct github *github, struct failure *failure)
+{
+    struct rh_secret *token = NULL;
+    int64_t expires_at_ms = 0;
+    bool done;
+
+    entry->asking = true;
+    (void)pthread_mutex_unlock(&cache->lock);
+    done = github_registration_token(github, entry->repository, &token, &expires_at_ms, failure);
+    (void)pthread_mutex_lock(&cache->lock);
+    entry->asking = false;
+    if (done) {
+        rh_secret_free(entry->token);
+        entry->token = token;
+        entry->good_until_ms = expires_at_ms - TOKEN_MARGIN_MS;
+    }
+    (void)pthread_cond_broadcast(&cache->answered);
+    return done;
+}
+
+bool
+token_cache_get(struct token_cache *cache, struct github *github, const char *repository,
+                struct rh_secret **token, struct failure *failure)
+{
+    struct entry *entry;
+    bool done = true;
+
+    *token = NULL;
+    (void)pthread_mutex_lock(&cache->lock);
+    /* Looked up again after each wait: meanwhile the entry may have been dropped. */
+    while ((entry = find(cache, repository)) != NULL && entry->asking)
+        (void)pthread_cond_wait(&cache->answered, &cache->lock);
+    if (entry != NULL && (entry->token == NULL || entry->good_until_ms <= clock_now_ms()))
+        done = ask(cache, entry, github, failure);
+    if (entry == NULL || (done && rh_secret_new(rh_secret_bytes(entry->token),
+                                                rh_secret_len(entry->token), token) != RH_OK))
+        done = failure_set(failure, UPSTREAM_GITHUB, FAILURE_LOCAL, "out of memory");
+    (void)pthread_mutex_unlock(&cache->lock);
+    return done;
+}
