@@ -315,7 +315,10 @@ explain(const struct config *config, const struct saved_headers *headers, const 
     else
         find(explanation, "event", "%s",
              delivery->event == RH_EVENT_PING ? "ping" : "not about a workflow job");
-    if (verdict.outcome == OUTCOME_ACCEPTED)
+    if (verdict.is_stale)
+        find(explanation, "age", "%s; the dispatch below is what it brought when it was new",
+             verdict.reason);
+    if (verdict.outcome == OUTCOME_ACCEPTED || verdict.is_stale)
         done = plan(config, &delivery->job, verdict.pool, headers->delivery, explanation);
     answer_of_verdict(&verdict, delivery, &explanation->answer);
     if (explanation->answer.outcome == OUTCOME_ACCEPTED && explanation->path == NULL)
@@ -336,11 +339,12 @@ print_text(const struct config *config, const struct explanation *explanation)
                  answer->reason);
     if (answer->outcome == OUTCOME_ACCEPTED)
         (void)printf("%-10s (or 200 duplicate, where the ledger has the job already)\n", "");
+    if (explanation->path == NULL || answer->outcome != OUTCOME_ACCEPTED)
+        (void)printf("%-10s nothing would be sent%s\n", "dispatch",
+                     explanation->path == NULL ? "" : "; were it accepted, it would be:");
     if (explanation->path != NULL)
-        (void)printf("%-10s POST %s%s\n%-10s %s\n%-10s %s\n", "dispatch", config->nomad.address,
+        (void)printf("%-10s POST %s%s\n%-10s %s\n%-10s %s\n", "request", config->nomad.address,
                      explanation->path, "body", explanation->body, "payload", explanation->payload);
-    else
-        (void)printf("%-10s nothing would be sent\n", "dispatch");
 }
 
 static bool

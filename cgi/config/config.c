@@ -263,10 +263,12 @@ check_together(struct loader *loader)
     if ((config->nomad.client_cert == NULL) != (config->nomad.client_key == NULL))
         problems_error(loader->problems, &origin,
                        "[nomad] client_cert and client_key go together: set both or neither");
+    /* Only a warning: NOMAD_CACERT often stands in an environment whatever the address is. */
     if (!is_https && (config->nomad.ca_cert != NULL || config->nomad.client_cert != NULL ||
                       config->nomad.tls_server_name != NULL))
-        problems_error(loader->problems, &origin,
-                       "[nomad] has TLS keys, but its address does not begin with https://");
+        problems_warning(loader->problems, &origin,
+                         "[nomad] has TLS keys, which do nothing: its address does not begin with "
+                         "https://");
     if (loader->use == CONFIG_WHOLE && (config->nomad.cf_access_client_id == NULL) !=
                                            (config->nomad.cf_access_client_secret == NULL))
         problems_error(loader->problems, &origin,

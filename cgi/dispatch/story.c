@@ -74,22 +74,35 @@ put_back(const struct storyteller *teller, const struct order *order, const stru
     return STORY_FAILED;
 }
 
+/* What goes out, owned. */
+struct parcel {
+    struct rh_secret *credential;
+    char *body;
+    size_t body_len;
+};
+
+static void
+parcel_fini(struct parcel *parcel)
+{
+    rh_secret_free(parcel->credential);
+    rh_wipe_free(parcel->body, parcel->body_len);
+}
+
 /* Builds the body with a fresh credential. */
 static bool
 prepare(const struct storyteller *teller, const struct order *order, const struct pool *pool,
-        char **body, size_t *body_len, struct failure *failure)
+        struct parcel *parcel, struct failure *failure)
 {
     struct plan_runner runner = {.name = order->runner,
                                  .credential_kind = RH_CREDENTIAL_REGISTRATION_TOKEN};
-    struct rh_secret *token = NULL;
     enum rh_error error;
 
-    *body = NULL;
-    if (!token_cache_get(teller->tokens, teller->github, order->job.repository, &token, failure))
+    if (!token_cache_get(teller->tokens, teller->github, order->job.repository, &parcel->credential,
+                         failure))
         return false;
-    runner.credential = rh_secret_bytes(token);
-    error = plan_body(&order->job, pool, &teller->config->github, &runner, body, body_len);
-    rh_secret_free(token);
+    runner.credential = rh_secret_bytes(parcel->credential);
+    error = plan_body(&order->job, pool, &teller->config->github, &runner, &parcel->body,
+                      &parcel->body_len);
     if (error == RH_OK)
         return true;
     return failure_set(failure, UPSTREAM_NOMAD,
@@ -100,7 +113,7 @@ prepare(const struct storyteller *teller, const struct order *order, const struc
 /* The dispatch itself, from the mark that it goes out to its record. */
 static enum story_end
 send_out(const struct storyteller *teller, const struct order *order, const struct pool *pool,
-         const char *body, size_t body_len, int64_t began_at_ms)
+         const struct parcel *parcel, int64_t began_at_ms)
 {
     struct order_step step = {.order = order, .now_ms = clock_now_ms()};
     struct nomad_dispatched dispatched = {0};
@@ -119,8 +132,14 @@ send_out(const struct storyteller *teller, const struct order *order, const stru
         log_end(teller->log, &line);
         return STORY_DISPATCHED;
     }
-    if (!nomad_dispatch(teller->nomad, pool->nomad_job, plan_token(order->job.id, order->n, token),
-                        body, body_len, &dispatched, &failure))
+    if (!nomad_dispatch(
+            teller->nomad,
+            &(struct nomad_order){.job = pool->nomad_job,
+                                  .idempotency_token = plan_token(order->job.id, order->n, token),
+                                  .body = parcel->body,
+                                  .body_len = parcel->body_len,
+                                  .credential = parcel->credential},
+            &dispatched, &failure))
         return put_back(teller, order, &failure);
     step.now_ms = clock_now_ms();
     step.child = dispatched.child;
@@ -156,8 +175,7 @@ story_tell(const struct storyteller *teller)
     const struct pool *pool;
     struct failure failure;
     struct rh_reason reason;
-    char *body = NULL;
-    size_t body_len = 0;
+    struct parcel parcel = {0};
     enum story_end end;
     enum ledger_error error = ledger_write(teller->ledger, order_claim, &claim, &reason);
 
@@ -170,12 +188,12 @@ story_tell(const struct storyteller *teller)
         (void)failure_set(&failure, UPSTREAM_NOMAD, FAILURE_CONFIGURATION,
                           "its pool \"%.32s\" is no longer in the configuration", order.job.pool);
         end = put_back(teller, &order, &failure);
-    } else if (!prepare(teller, &order, pool, &body, &body_len, &failure)) {
+    } else if (!prepare(teller, &order, pool, &parcel, &failure)) {
         end = put_back(teller, &order, &failure);
     } else {
-        end = send_out(teller, &order, pool, body, body_len, began_at_ms);
+        end = send_out(teller, &order, pool, &parcel, began_at_ms);
     }
-    rh_wipe_free(body, body_len);
+    parcel_fini(&parcel);
     order_fini(&order);
     return end;
 }

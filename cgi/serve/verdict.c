@@ -121,6 +121,7 @@ reach_for_job(const struct config *config, const struct rh_workflow_job *job, in
                buffer_text(&text));
         buffer_fini(&text);
     } else if (job->created_at_s != 0 && now_s - job->created_at_s > JOB_LIFE_MS / 1000) {
+        verdict->is_stale = true;
         ignore(verdict, "the job is over 24 hours old: GitHub has cancelled it");
     } else {
         verdict->outcome = OUTCOME_ACCEPTED;

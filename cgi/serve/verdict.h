@@ -19,6 +19,7 @@ struct verdict {
         outcome; /* ACCEPTED where a job is to be entered; DUPLICATE is for the ledger to say */
     bool is_reported; /* the ledger is told of `event` */
     enum job_event event;
+    bool is_stale;                  /* IGNORED only because the job is over a day old */
     const struct pool *pool;        /* the one that serves the job; NULL for none */
     char reason[ANSWER_REASON_CAP]; /* for an outcome of IGNORED */
 };

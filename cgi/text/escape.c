@@ -54,20 +54,18 @@ is_steering(uint32_t point)
            (point >= 0xe0000 && point <= 0xe007f);
 }
 
-void
-escape_add(struct buffer *out, const char *text, size_t max_chars)
+bool
+escape_add_len(struct buffer *out, const char *text, size_t len, size_t max_chars)
 {
     const unsigned char *bytes = (const unsigned char *)text;
-    size_t left = strlen(text);
+    size_t left = len;
 
     for (size_t taken = 0; left > 0; taken++) {
         uint32_t point;
         size_t size = decode(bytes, left, &point);
 
-        if (taken == max_chars) {
-            (void)buffer_add_text(out, "…");
-            return;
-        }
+        if (taken == max_chars)
+            return buffer_add_text(out, "…");
         if (size == 0) {
             (void)buffer_addf(out, "\\x%02x", bytes[0]);
             size = 1;
@@ -85,6 +83,13 @@ escape_add(struct buffer *out, const char *text, size_t max_chars)
         bytes += size;
         left -= size;
     }
+    return !out->failed;
+}
+
+void
+escape_add(struct buffer *out, const char *text, size_t max_chars)
+{
+    (void)escape_add_len(out, text, strlen(text), max_chars);
 }
 
 /* Ranges that a terminal shows two columns wide: East Asian Wide and Fullwidth, and the emoji. */

@@ -5,6 +5,7 @@
 #ifndef TEXT_ESCAPE_H
 #define TEXT_ESCAPE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "text/buffer.h"
@@ -17,6 +18,9 @@
  * follows.
  */
 void escape_add(struct buffer *out, const char *text, size_t max_chars);
+
+/* The same for `len` bytes. False where `out` is full. */
+bool escape_add_len(struct buffer *out, const char *bytes, size_t len, size_t max_chars);
 
 /* Columns that `text`, already escaped, takes on a terminal. */
 size_t escape_width(const char *text);

@@ -7,14 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "text/escape.h"
 #include "text/json.h"
+#include "upstream/quote.h"
 
 #define PATH_MAX_BYTES 4096
 #define CHILD_ID_MAX 512
 
-/* Characters of Nomad's own words that go into a message. */
-#define DETAIL_CHARS 140
+/* So much of a secret, or of the body, in Nomad's words, is too much: see quote_secret. */
+#define SECRET_WINDOW 8
+#define BODY_WINDOW 32
 
 struct nomad {
     const struct nomad_config *config;
@@ -102,14 +103,37 @@ needs_operator(const char *text)
     return false;
 }
 
-static bool
-refused(const char *job, const struct http_reply *reply, struct failure *failure)
+/* Appends what Nomad said, unless it repeats what is not for a log. A window of the body may be
+ * longer: job and key names in it are quoted rightly. */
+static void
+quote(const struct nomad_config *config, const struct nomad_order *order,
+      const struct http_reply *reply, struct buffer *out)
 {
-    const char *said = buffer_text(&reply->body);
+    const struct rh_secret *const held[] = {config->token, config->cf_access_client_id,
+                                            config->cf_access_client_secret, order->credential};
+    struct quote_secret secrets[sizeof held / sizeof held[0] + 1] = {0};
+    size_t len = 0;
+
+    for (size_t i = 0; i < sizeof held / sizeof held[0]; i++) {
+        if (held[i] != NULL)
+            secrets[len++] = (struct quote_secret){.bytes = rh_secret_bytes(held[i]),
+                                                   .len = rh_secret_len(held[i]),
+                                                   .window = SECRET_WINDOW};
+    }
+    secrets[len++] =
+        (struct quote_secret){.bytes = order->body, .len = order->body_len, .window = BODY_WINDOW};
+    (void)quote_add(out, buffer_text(&reply->body), secrets, len);
+}
+
+static bool
+refused(const struct nomad_config *config, const struct nomad_order *order,
+        const struct http_reply *reply, struct failure *failure)
+{
+    const char *job = order->job;
     struct buffer detail = BUFFER_INIT(1024);
     long status = reply->status;
 
-    escape_add(&detail, said, DETAIL_CHARS);
+    quote(config, order, reply, &detail);
     if (status == 403)
         (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_FORBIDDEN,
                           "Nomad forbids it (403: %.80s): the token needs dispatch-job on %.64s",
@@ -130,7 +154,7 @@ refused(const char *job, const struct http_reply *reply, struct failure *failure
                           "Nomad's address redirects (%ld): [nomad] address is not the API's, or a "
                           "login stands before it",
                           status);
-    else if (status >= 500 && needs_operator(said))
+    else if (status >= 500 && needs_operator(buffer_text(&reply->body)))
         (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_NOMAD_JOB,
                           "Nomad's job %.64s does not take the dispatch: %.150s", job,
                           buffer_text(&detail));
@@ -170,9 +194,8 @@ read_dispatched(const struct http_reply *reply, struct nomad_dispatched *dispatc
 }
 
 bool
-nomad_dispatch(struct nomad *nomad, const char *job, const char *idempotency_token,
-               const char *body, size_t body_len, struct nomad_dispatched *dispatched,
-               struct failure *failure)
+nomad_dispatch(struct nomad *nomad, const struct nomad_order *order,
+               struct nomad_dispatched *dispatched, struct failure *failure)
 {
     const struct nomad_config *config = nomad->config;
     const struct http_header headers[] = {
@@ -186,13 +209,13 @@ nomad_dispatch(struct nomad *nomad, const char *job, const char *idempotency_tok
     struct http_request request = {.method = "POST",
                                    .headers = headers,
                                    .headers_len = sizeof headers / sizeof headers[0],
-                                   .body = body,
-                                   .body_len = body_len};
+                                   .body = order->body,
+                                   .body_len = order->body_len};
     struct http_reply reply;
     bool done = false;
 
     *dispatched = (struct nomad_dispatched){0};
-    if (!nomad_dispatch_path(config, job, idempotency_token, &path)) {
+    if (!nomad_dispatch_path(config, order->job, order->idempotency_token, &path)) {
         (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_LOCAL, "out of memory");
         goto out;
     }
@@ -200,7 +223,7 @@ nomad_dispatch(struct nomad *nomad, const char *job, const char *idempotency_tok
     if (!http_send(nomad->client, &request, &reply, failure))
         goto out;
     done = reply.status == 200 ? read_dispatched(&reply, dispatched, failure)
-                               : refused(job, &reply, failure);
+                               : refused(config, order, &reply, failure);
     http_reply_fini(&reply);
 out:
     buffer_fini(&path);

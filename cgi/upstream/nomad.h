@@ -26,15 +26,22 @@ struct nomad_dispatched {
 
 void nomad_dispatched_fini(struct nomad_dispatched *dispatched);
 
+/* One dispatch. All borrowed. */
+struct nomad_order {
+    const char *job; /* the parameterized job */
+    const char *idempotency_token;
+    const char *body; /* from rh_dispatch_body_build */
+    size_t body_len;
+    const struct rh_secret *credential; /* within the body: what Nomad says of it is not quoted */
+};
+
 /*
- * Dispatches the parameterized job `job`: POST /v1/job/{job}/dispatch, with `body` from
- * rh_dispatch_body_build. The same `idempotency_token` again answers with the first child and makes
- * no second one, until Nomad has garbage-collected the first.
+ * Dispatches: POST /v1/job/{job}/dispatch. The same idempotency token again answers with the first
+ * child and makes no second one, until Nomad has garbage-collected the first.
  * On success the caller ends `*dispatched`.
  */
-bool nomad_dispatch(struct nomad *nomad, const char *job, const char *idempotency_token,
-                    const char *body, size_t body_len, struct nomad_dispatched *dispatched,
-                    struct failure *failure);
+bool nomad_dispatch(struct nomad *nomad, const struct nomad_order *order,
+                    struct nomad_dispatched *dispatched, struct failure *failure);
 
 /* The path and query of that request, as it would be sent: for explain. */
 bool nomad_dispatch_path(const struct nomad_config *config, const char *job,

@@ -1,0 +1,28 @@
+/*
+ * An upstream's own words, made fit for a log and a table: short, escaped, and withheld where they
+ * repeat something that must stay secret.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef UPSTREAM_QUOTE_H
+#define UPSTREAM_QUOTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "text/buffer.h"
+
+/* Bytes that an upstream was sent and that must not come back into a log. */
+struct quote_secret {
+    const char *bytes; /* NULL where there is none */
+    size_t len;
+    size_t window; /* so many bytes of it in a row, or all of a shorter one, are too much */
+};
+
+/*
+ * Appends at most 140 characters of `said`. An HTML page is named, not quoted: it comes from a
+ * proxy or a login, and says nothing in its first lines. What holds a secret is withheld whole.
+ */
+bool quote_add(struct buffer *out, const char *said, const struct quote_secret *secrets,
+               size_t secrets_len);
+
+#endif
