@@ -1,0 +1,263 @@
+"""Web servers in front of runhook, set up with the files that the project ships: nginx/runhook.conf
+and examples/lighttpd/*.conf, with this site's paths in place of the installed ones.
+
+Each web server inherits a listening socket that is bound already, so that no port is guessed.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import socket
+import sys
+from pathlib import Path
+
+from .http_client import HttpClient
+from .waiting import wait_until
+
+PROJECT = Path(__file__).resolve().parents[3]
+HOOK_PATH = "/github/webhook"
+HEALTH_PATH = "/github/webhook/healthz"
+LARGE_BODIES = 32 * 1024 * 1024
+
+# nginx takes the number of an inherited socket from NGINX, lighttpd from LISTEN_FDS, where it must
+# be 3 and LISTEN_PID its own pid: a launcher that becomes the web server sees to both.
+LAUNCHER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.set_inheritable(3, True)
+os.environ.update(NGINX="3;", LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
+
+class Front:
+    """A web server with runhook behind it. `client` sends requests to it."""
+
+    program = ""
+
+    def __init__(self, site, *, large_bodies=True, env=None):
+        """`large_bodies` raises the web server's own limit, so that runhook's is what is met."""
+        self.site = site
+        self.large_bodies = large_bodies
+        self.env = env
+        self.web = None
+        self.backend = None  # the runhook process, where the web server does not start it
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.client = HttpClient(self.address)
+
+    def start(self):
+        self.backend = self.start_backend()
+        config = self.site.directory / f"{self.program}.conf"
+        config.write_text(self.web_config())
+        self.listener.set_inheritable(True)
+        self.web = self.site.start(
+            [sys.executable, "-c", LAUNCHER, self.listener.fileno(), *self.web_command(config)],
+            self.program, pass_fds=[self.listener.fileno()])
+        self.listener.close()
+        self.wait_until_ready()
+
+    def stop(self):
+        self.listener.close()
+        if self.web is not None and self.web.is_running:
+            self.web.stop()
+        if self.backend is not None and self.backend.is_running:
+            self.backend.stop()
+
+    def start_backend(self):
+        return None
+
+    def web_config(self):
+        raise NotImplementedError
+
+    def web_command(self, config):
+        raise NotImplementedError
+
+    def wait_until_ready(self):
+        def ready():
+            if not self.web.is_running:
+                raise AssertionError(f"{self.program} ended: {self.web.output}")
+            with contextlib.suppress(OSError):
+                answer = self.get(HEALTH_PATH)
+                return answer if answer.status == 200 else None
+
+        wait_until(ready, f"{HEALTH_PATH} answers 200 through {self.program}", 20)
+
+    def get(self, path, **options):
+        return self.client.request("GET", path, **options)
+
+    def post(self, delivery, *, connection=None, path=HOOK_PATH, body=None, **header_changes):
+        """Posts a delivery; `header_changes` as for Delivery.headers."""
+        return self.client.request("POST", path, delivery.body if body is None else body,
+                                   delivery.headers(**header_changes), connection=connection)
+
+
+def replaced(text, **changes):
+    """The text with each key of `changes` (a quoted pattern) replaced, at least once each."""
+    for old, new in changes.items():
+        assert old in text, f"the shipped file has no {old!r} any more"
+        text = text.replace(old, str(new))
+    return text
+
+
+class Nginx(Front):
+    """nginx, and runhook on a unix socket."""
+
+    program = "nginx"
+
+    def start_backend(self):
+        self.socket = f"unix:{self.site.directory}/runhook.sock"
+        return self.site.serve_socket(self.socket, env=self.env)
+
+    def snippet(self):
+        text = (PROJECT / "nginx/runhook.conf").read_text()
+        text = replaced(text, **{"unix:/run/runhook/runhook.sock": self.backend_address()})
+        if self.large_bodies:
+            text = replaced(text, **{"client_max_body_size 1m;":
+                                     f"client_max_body_size {LARGE_BODIES};"})
+        return text
+
+    def backend_address(self):
+        return self.backend.address
+
+    def upstream_block(self):
+        return ""
+
+    def web_config(self):
+        folder = self.site.directory / "nginx"
+        folder.mkdir()
+        snippet = folder / "snippet.conf"
+        snippet.write_text(self.snippet())
+        user = "user root;" if os.geteuid() == 0 else ""
+        temporary = "\n".join(f"    {kind}_temp_path {folder}/{kind};" for kind in
+                              ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        # fastcgi_params is found beside the main configuration file.
+        shutil.copy("/etc/nginx/fastcgi_params", self.site.directory)
+        return f"""{user}
+daemon off;
+worker_processes 1;
+pid {folder}/nginx.pid;
+error_log {self.site.directory}/nginx-error.log info;
+events {{ worker_connections 512; }}
+http {{
+    access_log off;
+{temporary}
+    {self.upstream_block()}
+    server {{
+        listen {self.address};
+        include {snippet};
+    }}
+}}
+"""
+
+    def web_command(self, config):
+        return ["nginx", "-p", self.site.directory, "-c", config,
+                "-e", self.site.directory / "nginx-error.log"]
+
+
+class NginxKeepConn(Nginx):
+    """As the shipped snippet says it: an upstream block and fastcgi_keep_conn."""
+
+    connections = 32
+
+    def snippet(self):
+        return replaced(super().snippet(), **{
+            "include fastcgi_params;": "include fastcgi_params; fastcgi_keep_conn on;"})
+
+    def backend_address(self):
+        return "runhook"
+
+    def upstream_block(self):
+        return (f"upstream runhook {{ server {self.backend.address}; "
+                f"keepalive {self.connections}; }}")
+
+
+class NginxTcp(Nginx):
+    """nginx, and runhook on a TCP port of its own choice."""
+
+    def start_backend(self):
+        return self.site.serve_socket("127.0.0.1:0", env=self.env)
+
+
+class SpawnFcgi(Nginx):
+    """nginx, and runhook on descriptor 0, as spawn-fcgi and systemd sockets start it."""
+
+    def start_backend(self):
+        self.path = self.site.directory / "spawned.sock"
+        process = self.site.start(
+            ["spawn-fcgi", "-n", "-s", self.path, "-M", "0600", "--",
+             self.site.runhook, "serve", "--config", self.site.config_path],
+            "runhook", env=self.env)
+        process.address = f"unix:{self.path}"
+        wait_until(self.path.exists, "spawn-fcgi makes its socket")
+        return process
+
+
+class Lighttpd(Front):
+    program = "lighttpd"
+    shipped = ""
+
+    def changes(self):
+        """Strings of the shipped file and what stands in their place here."""
+        changes = {"/usr/local/bin/runhook": self.site.runhook,
+                   "/etc/runhook/runhook.conf": self.site.config_path,
+                   "/var/log/lighttpd/runhook.log": self.site.directory / "breakage.out"}
+        if self.large_bodies:
+            changes["server.max-request-size = 1024"] = (
+                f"server.max-request-size = {LARGE_BODIES // 1024}")
+        return changes
+
+    def web_config(self):
+        shipped = (PROJECT / "examples/lighttpd" / self.shipped).read_text()
+        # A file that Debian's own configuration would include has commands in its comments.
+        code = "".join(line for line in shipped.splitlines(keepends=True)
+                       if not line.lstrip().startswith("#"))
+        port = self.address.rpartition(":")[2]
+        uploads = self.site.directory / "uploads"
+        uploads.mkdir()
+        return f"""server.document-root = "{self.site.directory}/www"
+server.bind = "127.0.0.1"
+server.port = {port}
+server.systemd-socket-activation = "enable"
+server.errorlog = "{self.site.directory}/lighttpd-error.log"
+server.upload-dirs = ( "{uploads}" )
+server.modules = ()
+{replaced(code, **self.changes())}
+"""
+
+    def web_command(self, config):
+        (self.site.directory / "www").mkdir()
+        return ["lighttpd", "-D", "-f", config]
+
+
+class LighttpdFastCgi(Lighttpd):
+    """lighttpd starts four `runhook serve` and hands each its socket as descriptor 0."""
+
+    shipped = "fastcgi.conf"
+    process_count = 4
+
+    def changes(self):
+        return {**super().changes(),
+                "/run/lighttpd/runhook.socket": self.site.directory / "lighttpd.sock"}
+
+    def web_config(self):
+        text = super().web_config()
+        assert re.search(r'"max-procs" => 4', text)
+        return text
+
+
+class LighttpdCgi(Lighttpd):
+    """lighttpd starts runhook for every request."""
+
+    shipped = "cgi.conf"
+
+
+FRONTS = {
+    "nginx": Nginx,
+    "nginx_keepconn": NginxKeepConn,
+    "nginx_tcp": NginxTcp,
+    "spawn_fcgi": SpawnFcgi,
+    "lighttpd_fastcgi": LighttpdFastCgi,
+    "lighttpd_cgi": LighttpdCgi,
+}

@@ -1,0 +1,248 @@
+"""A stand-in for the part of GitHub's REST API that runhook uses, strict where GitHub is: paths,
+methods, authentication, permissions, User-Agent, API version, rate limits, tokens that expire.
+
+As a program: python3 tests/standins/github.py --port 0 --token TOKEN
+prints one JSON line with its url once it listens.
+"""
+
+import datetime
+import json
+import secrets
+import string
+import sys
+import threading
+import time
+from pathlib import Path
+
+if __package__ in (None, ""):
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    __package__ = "standins"
+
+from standins import program  # noqa: E402
+from standins.httpd import HttpServer, Response  # noqa: E402
+
+DOCS = "https://docs.github.com/rest"
+RUNNER_DOCS = f"{DOCS}/actions/self-hosted-runners"
+API_VERSIONS = ("2022-11-28",)
+REGISTRATION_TOKEN_LIFETIME_S = 3600
+NAME_CHARACTERS = set(string.ascii_letters + string.digits + "._-")
+
+
+class RegistrationToken:
+    def __init__(self, token, repository, expires_at):
+        self.token = token
+        self.repository = repository
+        self.expires_at = expires_at  # seconds since the epoch
+
+
+class RateLimit:
+    """GitHub's primary limit: so many requests an hour, then 403 until the hour is over."""
+
+    def __init__(self, clock, limit=5000, window_s=3600):
+        self.clock = clock
+        self.limit = limit
+        self.window_s = window_s
+        self.remaining = limit
+        self.reset_at = int(clock()) + window_s
+
+    def take(self):
+        """Counts one request; False when the limit is used up."""
+        if self.clock() >= self.reset_at:
+            self.remaining = self.limit
+            self.reset_at = int(self.clock()) + self.window_s
+        if self.remaining <= 0:
+            return False
+        self.remaining -= 1
+        return True
+
+    def headers(self):
+        return [("x-ratelimit-limit", str(self.limit)),
+                ("x-ratelimit-remaining", str(self.remaining)),
+                ("x-ratelimit-used", str(self.limit - self.remaining)),
+                ("x-ratelimit-reset", str(self.reset_at)),
+                ("x-ratelimit-resource", "core")]
+
+
+class GitHub:
+    """The API's state and its answers; `server` is the HTTP side, with its requests and faults.
+
+    tokens         API tokens that are good; change the set to let one expire
+    repositories   full names that exist (compared without case), or None for any
+    denied         full names for which the token may not manage runners
+    prefix         what stands before every path, such as /api/v3 on GitHub Enterprise Server
+    """
+
+    def __init__(self, *, tokens, repositories=None, denied=(), prefix="", rate_limit=5000,
+                 token_lifetime_s=REGISTRATION_TOKEN_LIFETIME_S, clock=time.time, **server_options):
+        self.tokens = set(tokens)
+        self.repositories = None
+        if repositories is not None:
+            self.repositories = {name.lower() for name in repositories}
+        self.denied = {name.lower() for name in denied}
+        self.prefix = prefix.rstrip("/")
+        self.clock = clock
+        self.token_lifetime_s = token_lifetime_s
+        self.rate = RateLimit(clock, rate_limit)
+        self.registration_tokens = []  # every one issued, in order
+        self._lock = threading.RLock()
+        self._routes = {
+            ("POST", ("repos", None, None, "actions", "runners", "registration-token")):
+                self._create_registration_token,
+        }
+        self.server = HttpServer(self._handle, clock=clock, **server_options)
+
+    # -- life and asking ----------------------------------------------------------------------
+
+    def __enter__(self):
+        self.server.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.server.stop()
+
+    @property
+    def url(self):
+        return self.server.url + self.prefix
+
+    @property
+    def faults(self):
+        return self.server.faults
+
+    @property
+    def requests(self):
+        return self.server.seen()
+
+    def tokens_issued(self, repository=None):
+        with self._lock:
+            return [issued.token for issued in self.registration_tokens
+                    if repository is None or issued.repository.lower() == repository.lower()]
+
+    def is_registration_token(self, token, repository):
+        """Whether a runner could register in the repository with this token now."""
+        with self._lock:
+            return any(issued.token == token
+                       and issued.repository.lower() == repository.lower()
+                       and issued.expires_at > self.clock()
+                       for issued in self.registration_tokens)
+
+    def expire_registration_tokens(self):
+        with self._lock:
+            for issued in self.registration_tokens:
+                issued.expires_at = self.clock()
+
+    # -- the API ------------------------------------------------------------------------------
+
+    def _handle(self, request):
+        with self._lock:
+            response = self._answer(request)
+            response.headers += self.rate.headers()
+        response.headers += [("X-GitHub-Request-Id", secrets.token_hex(8).upper()),
+                             ("X-GitHub-Media-Type", "github.v3; format=json"),
+                             ("Server", "github.com")]
+        return response
+
+    def _answer(self, request):
+        if not request.headers.get("User-Agent"):
+            # The one error that comes from the front door and not from the API, as plain text.
+            return Response(403, "Request forbidden by administrative rules. Please make sure your "
+                            "request has a User-Agent header (https://docs.github.com/en/rest/"
+                            "overview/resources-in-the-rest-api#user-agent-required). Check "
+                            "https://developer.github.com for other possible causes.\r\n",
+                            [("Content-Type", "text/html; charset=utf-8")])
+        version = request.headers.get("X-GitHub-Api-Version")
+        if version is not None and version not in API_VERSIONS:
+            return _error(400, f'"{version}" is not a valid API version.', DOCS)
+        accept = request.headers.get("Accept", "*/*")
+        if "json" not in accept and "*/*" not in accept:
+            return _error(415, f"Unsupported 'Accept' header: '{accept}'. Must accept "
+                          "'application/json'.", DOCS)
+        refusal = self._authenticate(request)
+        if refusal:
+            return refusal
+        if not self.rate.take():
+            return _error(403, "API rate limit exceeded for user ID 1.",
+                          f"{DOCS}/overview/rate-limits-for-the-rest-api")
+        handler, names = self._route(request)
+        if handler is None:
+            # GitHub says 404 to a wrong method on a path that exists, too.
+            return _error(404, "Not Found", DOCS)
+        return handler(request, *names)
+
+    def _authenticate(self, request):
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if not scheme:
+            return _error(401, "Requires authentication", DOCS)
+        if scheme.lower() not in ("bearer", "token") or token.strip() not in self.tokens:
+            return _error(401, "Bad credentials", DOCS)
+        return None
+
+    def _route(self, request):
+        if not request.path.startswith(self.prefix + "/"):
+            return None, ()
+        segments = request.segments[len(self.prefix.split("/")) - 1:]
+        for (method, pattern), handler in self._routes.items():
+            if method == request.method and len(pattern) == len(segments) and all(
+                    part is None or part == segment for part, segment in zip(pattern, segments)):
+                return handler, [segment for part, segment in zip(pattern, segments)
+                                 if part is None]
+        return None, ()
+
+    def _repository(self, owner, name):
+        """The repository's full name, or the error that GitHub answers."""
+        full_name = f"{owner}/{name}"
+        valid = all(part and set(part) <= NAME_CHARACTERS and part not in (".", "..")
+                    for part in (owner, name))
+        known = self.repositories is None or full_name.lower() in self.repositories
+        if not valid or not known:
+            return None, _error(404, "Not Found", DOCS)
+        if full_name.lower() in self.denied:
+            return None, _error(403, "Resource not accessible by personal access token",
+                                f"{RUNNER_DOCS}#create-a-registration-token-for-a-repository")
+        return full_name, None
+
+    def _create_registration_token(self, request, owner, name):
+        full_name, refusal = self._repository(owner, name)
+        if refusal:
+            return refusal
+        if request.body:
+            try:
+                json.loads(request.body)
+            except ValueError:
+                return _error(400, "Problems parsing JSON", DOCS)
+        alphabet = string.ascii_uppercase + "234567"
+        token = "A" + "".join(secrets.choice(alphabet) for _ in range(28))
+        issued = RegistrationToken(token, full_name, self.clock() + self.token_lifetime_s)
+        self.registration_tokens.append(issued)
+        return Response.json(201, {"token": token, "expires_at": _timestamp(issued.expires_at)})
+
+
+def _timestamp(seconds):
+    """As GitHub writes it here: milliseconds and an offset that is seldom Z."""
+    zone = datetime.timezone(datetime.timedelta(hours=-8))
+    return datetime.datetime.fromtimestamp(seconds, zone).isoformat(timespec="milliseconds")
+
+
+def _error(status, message, documentation_url):
+    return Response.json(status, {"message": message, "documentation_url": documentation_url,
+                                  "status": str(status)})
+
+
+def main():
+    parser = program.parser("A stand-in for GitHub's REST API.")
+    parser.add_argument("--token", action="append", required=True, help="an API token that is good")
+    parser.add_argument("--repository", action="append", metavar="OWNER/NAME",
+                        help="a repository that exists; without any, every one does")
+    parser.add_argument("--denied", action="append", default=[], metavar="OWNER/NAME",
+                        help="a repository whose runners the token may not manage")
+    parser.add_argument("--prefix", default="", help="such as /api/v3")
+    parser.add_argument("--token-lifetime", type=float, default=REGISTRATION_TOKEN_LIFETIME_S,
+                        metavar="SECONDS", help="of a registration token")
+    arguments = parser.parse_args()
+    return program.run(GitHub(
+        tokens=arguments.token, repositories=arguments.repository, denied=arguments.denied,
+        prefix=arguments.prefix, token_lifetime_s=arguments.token_lifetime,
+        **program.server_options(arguments)))
+
+
+if __name__ == "__main__":
+    program.main(main)

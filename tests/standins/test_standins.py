@@ -1,0 +1,511 @@
+"""The stand-ins are what every end-to-end test leans on: here they are held to the texts and
+statuses of the APIs that they stand for."""
+
+import base64
+import concurrent.futures
+import datetime
+import http.client
+import json
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from standins import AclToken, GitHub, Nomad, ParameterizedJob
+from standins.certificates import Certificates
+from standins.faults import (Answer, Close, Delay, Drip, Garbage, Oversized, Reset, Stall,
+                             Truncated)
+from standins.program import server_context
+
+HERE = Path(__file__).resolve().parent
+API_TOKEN = "ghp_secret"
+ACL_TOKEN = "b9f1d9c4-0000-4000-8000-000000000001"
+META = {"REPO_FULL_NAME": "o/r", "REPO_SHORT_NAME": "r", "WORKFLOW_RUN": "7"}
+TOKEN_PATH = "/repos/octo/hello/actions/runners/registration-token"
+
+
+class Client:
+    """Requests over one kept connection to a stand-in."""
+
+    def __init__(self, url, *, tls=None, timeout=5):
+        scheme, _, rest = url.partition("://")
+        if scheme == "unix":
+            self.connection = http.client.HTTPConnection("localhost", timeout=timeout)
+            self.connection.sock = socket.socket(socket.AF_UNIX)
+            self.connection.sock.settimeout(timeout)
+            self.connection.sock.connect(rest)
+            self.prefix = ""
+            return
+        address, slash, path = rest.partition("/")
+        self.prefix = slash + path
+        if scheme == "https":
+            self.connection = http.client.HTTPSConnection(address, timeout=timeout, context=tls)
+        else:
+            self.connection = http.client.HTTPConnection(address, timeout=timeout)
+
+    def __call__(self, method, path, body=None, **headers):
+        fields = {name.replace("_", "-"): value for name, value in headers.items()
+                  if value is not None}
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body)
+        self.connection.request(method, self.prefix + path, body=body, headers=fields)
+        response = self.connection.getresponse()
+        return response.status, response.read(), response.headers
+
+
+def mint(client, path=TOKEN_PATH, method="POST", **headers):
+    fields = {"Authorization": f"Bearer {API_TOKEN}", "User_Agent": "test/1", **headers}
+    status, body, answer_headers = client(method, path, **fields)
+    try:
+        return status, json.loads(body), answer_headers
+    except ValueError:
+        return status, body.decode(), answer_headers
+
+
+def dispatch(client, job="github-runner", payload=b"{}", meta=META, query="", **headers):
+    body = {"Payload": base64.b64encode(payload).decode(), "Meta": meta}
+    fields = {"X_Nomad_Token": ACL_TOKEN, **headers}
+    status, answer, _ = client("POST", f"/v1/job/{job}/dispatch{query}", body, **fields)
+    return status, json.loads(answer) if status == 200 else answer.decode()
+
+
+@pytest.fixture
+def github():
+    with GitHub(tokens=[API_TOKEN]) as server:
+        yield server
+
+
+@pytest.fixture
+def nomad():
+    jobs = [ParameterizedJob("github-runner", payload="required", meta_required=META,
+                             meta_optional=["RUNNER_NAME"]),
+            ParameterizedJob("closed", payload="forbidden"),
+            ParameterizedJob("plain", payload=None)]
+    with Nomad(jobs=jobs, tokens=[ACL_TOKEN, AclToken("reader", {"read-job"})]) as server:
+        yield server
+
+
+class TestGitHub:
+    def test_mints_a_unique_token_for_one_hour(self, github):
+        client = Client(github.url)
+        tokens = set()
+        for _ in range(3):
+            status, body, headers = mint(client)
+            assert status == 201
+            assert re.fullmatch(r"A[A-Z2-7]{28}", body["token"])
+            expires_at = datetime.datetime.fromisoformat(body["expires_at"]).timestamp()
+            assert abs(expires_at - time.time() - 3600) < 5
+            assert github.is_registration_token(body["token"], "Octo/Hello")
+            assert not github.is_registration_token(body["token"], "octo/other")
+            assert int(headers["x-ratelimit-remaining"]) == 4999 - len(tokens)
+            tokens.add(body["token"])
+        assert len(tokens) == 3
+        assert github.server.connection_count == 1
+        github.expire_registration_tokens()
+        assert not github.is_registration_token(tokens.pop(), "octo/hello")
+
+    @pytest.mark.parametrize("authorization, status, message", [
+        (f"Bearer {API_TOKEN}", 201, None),
+        (f"token {API_TOKEN}", 201, None),
+        (f"bearer {API_TOKEN}", 201, None),
+        ("Bearer wrong", 401, "Bad credentials"),
+        (f"Basic {API_TOKEN}", 401, "Bad credentials"),
+        (API_TOKEN, 401, "Bad credentials"),
+        (None, 401, "Requires authentication"),
+    ])
+    def test_authentication(self, github, authorization, status, message):
+        got, body, _ = mint(Client(github.url), Authorization=authorization)
+        assert got == status
+        assert body.get("message") == message
+
+    @pytest.mark.parametrize("method, path", [
+        ("GET", TOKEN_PATH),
+        ("PUT", TOKEN_PATH),
+        ("POST", TOKEN_PATH + "/"),
+        ("POST", "/repos/octo/actions/runners/registration-token"),
+        ("POST", "/repos/octo/../actions/runners/registration-token"),
+        ("POST", "/repos/octo/a%2Fb/actions/runners/registration-token"),
+        ("POST", "/repos/octo//actions/runners/registration-token"),
+        ("POST", "/"),
+    ])
+    def test_anything_else_is_not_found(self, github, method, path):
+        status, body, _ = mint(Client(github.url), path, method)
+        assert (status, body["message"]) == (404, "Not Found")
+
+    def test_user_agent_is_required(self, github):
+        connection = http.client.HTTPConnection(github.url.removeprefix("http://"), timeout=5)
+        connection.putrequest("POST", TOKEN_PATH, skip_accept_encoding=True)
+        connection.putheader("Authorization", f"Bearer {API_TOKEN}")
+        connection.endheaders()
+        response = connection.getresponse()
+        assert response.status == 403
+        assert b"User-Agent header" in response.read()
+
+    def test_repositories_and_permissions(self):
+        with GitHub(tokens=[API_TOKEN], repositories=["octo/hello", "octo/closed"],
+                    denied=["Octo/Closed"], prefix="/api/v3") as github:
+            client = Client(github.url)
+            assert github.url.endswith("/api/v3")
+            assert mint(client)[0] == 201
+            assert mint(client, TOKEN_PATH.replace("hello", "unknown"))[0] == 404
+            status, body, _ = mint(client, TOKEN_PATH.replace("hello", "closed"))
+            assert (status, body["message"]) == (
+                403, "Resource not accessible by personal access token")
+            without_prefix = Client(github.server.url)
+            assert mint(without_prefix)[0] == 404
+
+    def test_rate_limit(self):
+        now = [1_700_000_000.0]
+        with GitHub(tokens=[API_TOKEN], rate_limit=2, clock=lambda: now[0]) as github:
+            client = Client(github.url)
+            assert [mint(client)[0] for _ in range(3)] == [201, 201, 403]
+            status, body, headers = mint(client)
+            assert body["message"].startswith("API rate limit exceeded")
+            assert headers["x-ratelimit-remaining"] == "0"
+            assert int(headers["x-ratelimit-reset"]) == 1_700_003_600
+            now[0] += 3601
+            assert mint(client)[0] == 201
+
+    def test_api_version_and_accept(self, github):
+        client = Client(github.url)
+        assert mint(client, X_GitHub_Api_Version="2022-11-28",
+                    Accept="application/vnd.github+json")[0] == 201
+        assert mint(client, X_GitHub_Api_Version="1999-01-01")[0] == 400
+        assert mint(client, Accept="text/html")[0] == 415
+
+    def test_revoked_api_token(self, github):
+        client = Client(github.url)
+        assert mint(client)[0] == 201
+        github.tokens.discard(API_TOKEN)
+        assert mint(client)[0] == 401
+
+
+class TestNomad:
+    def test_dispatch_makes_a_child(self, nomad):
+        client = Client(nomad.url)
+        status, answer = dispatch(client, payload=b'{"repo":"o/r"}')
+        assert status == 200
+        assert re.fullmatch(r"github-runner/dispatch-\d+-[0-9a-f]{8}", answer["DispatchedJobID"])
+        assert re.fullmatch(r"[0-9a-f-]{36}", answer["EvalID"])
+        (child,) = nomad.children
+        assert child.json() == {"repo": "o/r"}
+        assert child.meta == META
+        escaped = child.id.replace("/", "%2F")
+        for path in (child.id, escaped):
+            status, body, _ = client("GET", f"/v1/job/{path}", X_Nomad_Token=ACL_TOKEN)
+            shown = json.loads(body)
+            assert (shown["Status"], shown["Stop"], shown["ParentID"]) == (
+                "running", False, "github-runner")
+            assert base64.b64decode(shown["Payload"]) == b'{"repo":"o/r"}'
+        status, body, _ = client("GET", f"/v1/job/{escaped}/allocations", X_Nomad_Token=ACL_TOKEN)
+        assert json.loads(body)[0]["ClientStatus"] == "running"
+        status, body, _ = client("GET", "/v1/jobs?prefix=github-runner%2Fdispatch-",
+                                 X_Nomad_Token=ACL_TOKEN)
+        assert [stub["ID"] for stub in json.loads(body)] == [child.id]
+
+    def test_stop_purge_and_unknown_jobs(self, nomad):
+        client = Client(nomad.url)
+        first = dispatch(client)[1]["DispatchedJobID"].replace("/", "%2F")
+        second = dispatch(client)[1]["DispatchedJobID"].replace("/", "%2F")
+        for path in (first, f"{second}?purge=true", "nobody"):
+            status, body, _ = client("DELETE", f"/v1/job/{path}", X_Nomad_Token=ACL_TOKEN)
+            assert status == 200 and "EvalID" in json.loads(body)
+        status, body, _ = client("GET", f"/v1/job/{first}", X_Nomad_Token=ACL_TOKEN)
+        shown = json.loads(body)
+        assert (shown["Status"], shown["Stop"]) == ("dead", True)
+        for gone in (second, "nobody"):
+            status, body, _ = client("GET", f"/v1/job/{gone}", X_Nomad_Token=ACL_TOKEN)
+            assert (status, body) == (404, b"job not found")
+
+    @pytest.mark.parametrize("job, payload, meta, text", [
+        ("nobody", b"{}", META, "parameterized job not found"),
+        ("plain", b"{}", META, 'Specified job "plain" is not a parameterized job'),
+        ("github-runner", b"", META,
+         "Payload is not provided but required by parameterized job"),
+        ("closed", b"{}", {}, "Payload provided but forbidden by parameterized job"),
+        ("github-runner", b"x" * 16385, META, "Payload exceeds maximum size; 16385 > 16384"),
+        ("github-runner", b"{}", {**META, "COLOUR": "red"},
+         "Dispatch request included unpermitted metadata keys: [COLOUR]"),
+        ("github-runner", b"{}", {"REPO_FULL_NAME": "o/r"},
+         "Dispatch did not provide required meta keys: [REPO_SHORT_NAME WORKFLOW_RUN]"),
+    ])
+    def test_validation_is_500_with_plain_text(self, nomad, job, payload, meta, text):
+        assert dispatch(Client(nomad.url), job, payload, meta) == (500, text)
+        assert nomad.children == []
+
+    def test_limits_are_inclusive(self, nomad):
+        client = Client(nomad.url)
+        assert dispatch(client, payload=b"x" * 16384)[0] == 200
+        assert dispatch(client, meta={**META, "RUNNER_NAME": "r-1"})[0] == 200
+        assert dispatch(client, "closed", b"", {})[0] == 200
+
+    @pytest.mark.parametrize("body, text", [
+        ("", "Request body is empty"),
+        ("{", "unexpected EOF"),
+        ("nonsense", "invalid character 'n' looking for beginning of value"),
+        ('{"Payload": "!!"}', "illegal base64 data at input byte 0"),
+        ('{"Payload": "QUJD*A=="}', "illegal base64 data at input byte 4"),
+        ('{"Payload": "QUJ"}', "illegal base64 data at input byte 0"),
+        ('{"Payload": 7}', "json: cannot unmarshal number into Go struct field "
+         "JobDispatchRequest.Payload of type []uint8"),
+        ('{"Meta": {"WORKFLOW_RUN": 7}}', "json: cannot unmarshal number into Go struct field "
+         "JobDispatchRequest.Meta of type string"),
+        ('{"JobID": "another"}', "Job ID does not match"),
+    ])
+    def test_bodies_that_do_not_decode_are_400(self, nomad, body, text):
+        status, answer, _ = Client(nomad.url)("POST", "/v1/job/github-runner/dispatch", body,
+                                              X_Nomad_Token=ACL_TOKEN)
+        assert (status, answer.decode()) == (400, text)
+
+    @pytest.mark.parametrize("headers, status", [
+        ({"X_Nomad_Token": ACL_TOKEN}, 200),
+        ({"X_Nomad_Token": None, "Authorization": f"Bearer {ACL_TOKEN}"}, 200),
+        ({"X_Nomad_Token": None, "Authorization": f"bearer {ACL_TOKEN}"}, 200),
+        ({"X_Nomad_Token": None, "Authorization": f"token {ACL_TOKEN}"}, 403),
+        ({"X_Nomad_Token": "wrong", "Authorization": f"Bearer {ACL_TOKEN}"}, 403),
+        ({"X_Nomad_Token": "reader"}, 403),
+        ({"X_Nomad_Token": None}, 403),
+    ])
+    def test_acl(self, nomad, headers, status):
+        got, answer = dispatch(Client(nomad.url), **headers)
+        assert got == status
+        if status == 403:
+            assert answer == "Permission denied"
+
+    def test_idempotency_token(self, nomad):
+        client = Client(nomad.url)
+        status, first = dispatch(client, query="?idempotency_token=9.1")
+        status, again = dispatch(client, payload=b"other", query="?idempotency_token=9.1")
+        assert status == 200
+        assert again["DispatchedJobID"] == first["DispatchedJobID"]
+        assert (again["EvalID"], again["EvalCreateIndex"]) == ("", 0)
+        assert dispatch(client, query="?idempotency_token=9.2")[1]["EvalID"] != ""
+        assert len(nomad.dispatches) == 2
+        # A dead child still answers for its token; a collected one does not.
+        child = nomad.child(first["DispatchedJobID"])
+        nomad.finish(child)
+        assert dispatch(client, query="?idempotency_token=9.1")[1]["EvalID"] == ""
+        nomad.collect()
+        assert dispatch(client, query="?idempotency_token=9.1")[1]["EvalID"] != ""
+
+    def test_idempotency_under_load(self, nomad):
+        def one(_):
+            return dispatch(Client(nomad.url), query="?idempotency_token=5.1")[1]["DispatchedJobID"]
+
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            assert len(set(pool.map(one, range(64)))) == 1
+        assert len(nomad.children) == 1
+
+    def test_namespace_region_and_leader(self, nomad):
+        nomad.register(ParameterizedJob("ci", namespace="builds"))
+        client = Client(nomad.url)
+        assert dispatch(client, "ci") == (500, "parameterized job not found")
+        assert dispatch(client, "ci", meta={}, query="?namespace=builds&region=global")[0] == 200
+        assert dispatch(client, query="?region=mars") == (500, "No path to region")
+        nomad.has_leader = False
+        assert dispatch(client) == (500, "No cluster leader")
+        assert client("GET", "/v1/status/leader")[:2] == (500, b"No cluster leader")
+        nomad.has_leader = True
+        assert client("GET", "/v1/status/leader")[:2] == (200, b'"127.0.0.1:4647"')
+
+    def test_register_through_the_api(self, nomad):
+        client = Client(nomad.url)
+        job = {"ID": "new", "ParameterizedJob": {"Payload": "required", "MetaRequired": ["A"]}}
+        assert client("POST", "/v1/jobs", {"Job": job}, X_Nomad_Token=ACL_TOKEN)[0] == 200
+        assert dispatch(client, "new", meta={"A": "1"})[0] == 200
+        status, body, _ = client("GET", "/v1/job/new", X_Nomad_Token=ACL_TOKEN)
+        assert json.loads(body)["ParameterizedJob"]["MetaRequired"] == ["A"]
+        status, body, _ = client("GET", "/v1/agent/self", X_Nomad_Token=ACL_TOKEN)
+        assert json.loads(body)["config"]["Region"] == "global"
+
+    def test_methods_and_paths(self, nomad):
+        client = Client(nomad.url)
+        assert client("GET", "/v1/job/github-runner/dispatch")[:2] == (405, b"Invalid method")
+        assert client("GET", "/v2/jobs")[:2] == (404, b"")
+
+    def test_cloudflare_access_in_front(self):
+        required = {"CF-Access-Client-Id": "id", "CF-Access-Client-Secret": "secret"}
+        with Nomad(jobs=[ParameterizedJob("github-runner")], required_headers=required) as nomad:
+            client = Client(nomad.url)
+            status, body, headers = client("POST", "/v1/job/github-runner/dispatch", "{}")
+            assert status == 403 and b"<html>" in body and headers["Server"] == "cloudflare"
+            assert dispatch(client, meta={}, CF_Access_Client_Id="id",
+                            CF_Access_Client_Secret="secret")[0] == 200
+
+    def test_task_api_over_a_unix_socket(self, tmp_path):
+        path = str(tmp_path / "api.sock")
+        with Nomad(jobs=[ParameterizedJob("github-runner")], tokens=[ACL_TOKEN], task_api=True,
+                   unix_path=path) as nomad:
+            assert nomad.url == f"unix://{path}"
+            client = Client(nomad.url)
+            assert client("GET", "/v1/status/leader")[:2] == (401, b"Unauthorized")
+            assert dispatch(client, meta={})[0] == 200
+
+    def test_mutual_tls(self, tmp_path):
+        certificates = Certificates(tmp_path)
+        context = server_context(certificates.server_cert, certificates.server_key,
+                                 certificates.ca)
+        with Nomad(jobs=[ParameterizedJob("github-runner")], tls=context) as nomad:
+            trusting = ssl.create_default_context(cafile=str(certificates.ca))
+            trusting.load_cert_chain(certificates.client_cert, certificates.client_key)
+            assert nomad.url.startswith("https://127.0.0.1:")
+            assert dispatch(Client(nomad.url, tls=trusting), meta={})[0] == 200
+            subject = nomad.requests[0].client_certificate["subject"]
+            assert subject == ((("commonName", "client"),),)
+
+            anonymous = ssl.create_default_context(cafile=str(certificates.ca))
+            with pytest.raises((ssl.SSLError, ConnectionError, http.client.RemoteDisconnected)):
+                dispatch(Client(nomad.url, tls=anonymous), meta={})
+            assert len(nomad.requests) == 1
+
+
+class TestFaults:
+    def post(self, nomad, timeout=5):
+        client = Client(nomad.url, timeout=timeout)
+        return client("POST", "/v1/job/github-runner/dispatch",
+                      {"Payload": "e30=", "Meta": META}, X_Nomad_Token=ACL_TOKEN)
+
+    def test_answer_by_path_and_count(self, nomad):
+        rule = nomad.faults.add(Answer(503, "busy", {"Retry-After": "7"}), path="/dispatch$",
+                                times=2, skip=1)
+        assert self.post(nomad)[0] == 200
+        status, body, headers = self.post(nomad)
+        assert (status, body, headers["Retry-After"]) == (503, b"busy", "7")
+        assert Client(nomad.url)("GET", "/v1/status/leader")[0] == 200
+        assert self.post(nomad)[0] == 503
+        assert self.post(nomad)[0] == 200
+        assert rule.struck == 2
+        assert len(nomad.dispatches) == 2
+
+    @pytest.mark.parametrize("applied", [False, True])
+    @pytest.mark.parametrize("fault", [Reset, Close])
+    def test_connection_ends_without_an_answer(self, nomad, fault, applied):
+        nomad.faults.add(fault(applied=applied))
+        with pytest.raises(ConnectionError):
+            self.post(nomad)
+        assert len(nomad.children) == int(applied)
+
+    def test_reset_inside_the_body(self, nomad):
+        nomad.faults.add(Reset(after=-10))
+        with pytest.raises((ConnectionResetError, http.client.IncompleteRead)):
+            self.post(nomad)
+        assert len(nomad.children) == 1
+
+    def test_truncated(self, nomad):
+        nomad.faults.add(Truncated(keep=5))
+        with pytest.raises(http.client.IncompleteRead) as caught:
+            self.post(nomad)
+        assert caught.value.partial == b'{"Dis'
+
+    @pytest.mark.parametrize("after", [0, 20])
+    def test_stall_until_the_client_gives_up(self, nomad, after):
+        nomad.faults.add(Stall(after=after))
+        with pytest.raises(TimeoutError):
+            self.post(nomad, timeout=0.2)
+
+    def test_delay_until_released(self, nomad):
+        fault = Delay()
+        nomad.faults.add(fault)
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(self.post, nomad)
+            nomad.server.wait_for_arrival(1)
+            assert nomad.children == [] and not answer.done()
+            fault.release()
+            assert answer.result(5)[0] == 200
+
+    def test_drip(self, nomad):
+        nomad.faults.add(Drip(interval_s=0.001, size=40))
+        assert self.post(nomad)[0] == 200
+
+    def test_garbage(self, nomad):
+        nomad.faults.add(Garbage())
+        with pytest.raises(http.client.BadStatusLine):
+            self.post(nomad)
+        nomad.faults.add(Garbage(body=b"<html>", applied=True))
+        assert self.post(nomad)[1] == b"<html>"
+        assert len(nomad.children) == 1
+
+    @pytest.mark.parametrize("declared", [True, False])
+    def test_oversized(self, nomad, declared):
+        nomad.faults.add(Oversized(3_000_000, declared=declared))
+        status, body, _ = self.post(nomad)
+        assert status == 200 and len(body) == 3_000_000 and json.loads(body)
+
+    def test_refused_then_back_on_the_same_address(self, nomad):
+        before = nomad.url
+        with nomad.server.refused():
+            with pytest.raises(ConnectionRefusedError):
+                self.post(nomad)
+        assert nomad.url == before
+        assert self.post(nomad)[0] == 200
+
+    def test_during_a_block(self, nomad):
+        with nomad.faults.during(Answer(500, "No cluster leader")):
+            assert [self.post(nomad)[0] for _ in range(3)] == [500] * 3
+        assert self.post(nomad)[0] == 200
+
+
+class TestServer:
+    def test_malformed_requests_are_400(self, nomad):
+        for data in (b"nonsense\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n",
+                     b"GET / HTTP/1.1\r\nHost: a\r\nBad Header: x\r\n\r\n",
+                     b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n"):
+            with socket.create_connection(("127.0.0.1", nomad.server.port), 5) as sock:
+                sock.sendall(data)
+                assert sock.recv(4096).startswith(b"HTTP/1.1 400 ")
+        assert nomad.requests == []
+
+    def test_many_kept_connections(self, nomad):
+        clients = [Client(nomad.url) for _ in range(50)]
+        with concurrent.futures.ThreadPoolExecutor(10) as pool:
+            for _ in range(2):
+                answers = list(pool.map(lambda client: dispatch(client)[0], clients))
+                assert answers == [200] * 50
+        assert nomad.server.connection_count == 50
+
+    def test_stop_does_not_wait_for_idle_or_stalled_connections(self, nomad):
+        idle = Client(nomad.url)
+        assert dispatch(idle)[0] == 200
+        nomad.faults.add(Stall())
+        with socket.create_connection(("127.0.0.1", nomad.server.port), 5) as stalled:
+            stalled.sendall(b"GET /v1/jobs HTTP/1.1\r\nHost: a\r\n\r\n")
+            nomad.server.wait_for_arrival(2)
+            started = time.monotonic()
+            nomad.server.stop()
+            assert time.monotonic() - started < 2
+
+    def test_recording(self, tmp_path):
+        path = tmp_path / "requests.jsonl"
+        with Nomad(jobs=[ParameterizedJob("github-runner")], record_path=path) as nomad:
+            dispatch(Client(nomad.url), meta={})
+            nomad.server.wait_for(1)
+        (entry,) = [json.loads(line) for line in path.read_text().splitlines()]
+        assert (entry["method"], entry["target"], entry["status"]) == (
+            "POST", "/v1/job/github-runner/dispatch", 200)
+
+
+@pytest.mark.parametrize("script, arguments, request_line", [
+    ("github.py", ["--token", API_TOKEN], ("POST", TOKEN_PATH)),
+    ("nomad.py", ["--token", ACL_TOKEN, "--job", "github-runner"], ("GET", "/v1/status/leader")),
+])
+def test_runs_as_a_program(script, arguments, request_line):
+    process = subprocess.Popen([sys.executable, str(HERE / script), "--port", "0", *arguments],
+                               stdout=subprocess.PIPE, text=True)
+    try:
+        ready = json.loads(process.stdout.readline())
+        client = Client(ready["url"])
+        status, _, _ = client(*request_line, User_Agent="test/1",
+                              Authorization=f"Bearer {API_TOKEN}")
+        assert status in (200, 201)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 0
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
