@@ -8,7 +8,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Milliseconds since 1970 (UTC), for what is written to the ledger and compared across restarts. */
+/*
+ * Milliseconds since 1970 (UTC), for what is written to the ledger and compared across restarts.
+ *
+ * Tests drive this clock: where the environment variable RUNHOOK_CLOCK_OFFSET names a file, the
+ * whole number of milliseconds that stands in it at the moment is added.
+ */
 int64_t clock_now_ms(void);
 
 /* Milliseconds since some fixed point, never set back: for durations and deadlines in this process.

@@ -24,8 +24,11 @@ const struct command commands[] = {
      "Reads the configuration and every secret it names, looks at the ledger's place, and sends\n"
      "nothing. Ends with 1 where anything would keep `serve` from working.\n",
      command_check},
-    {"jobs", "[--json]", "show the jobs in the ledger",
-     "Live jobs first, the oldest on top; then those that ended, the newest on top.\n",
+    {"jobs", "[--json | retry ID... | forget ID...]", "show the jobs in the ledger, or change some",
+     "Live jobs first, the oldest on top; then those that ended, the newest on top.\n"
+     "retry makes jobs that wait, failed or expired due at once, and asks an upstream that was "
+     "left\n"
+     "alone anew. forget ends them without a runner; a redelivery does not bring them back.\n",
      command_jobs},
     {"explain", "FILE [--headers FILE] [--json]",
      "say what would happen to a saved delivery, and why",

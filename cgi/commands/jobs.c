@@ -1,13 +1,17 @@
 /*
- * runhook jobs: the ledger as a table for people, or as JSON for programs.
+ * runhook jobs: the ledger as a table for people, or as JSON for programs; and what an operator may
+ * ask of single jobs.
  * SPDX-License-Identifier: MIT
  */
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "clock/clock.h"
 #include "commands/command.h"
 #include "commands/common.h"
+#include "config/values.h"
+#include "ledger/gate.h"
 #include "ledger/job.h"
 #include "text/json.h"
 #include "text/table.h"
@@ -51,6 +55,21 @@ add_what(struct table *table, const struct job *job, int64_t now_ms)
         (void)buffer_add_text(&what, job->child);
     table_add(table, buffer_text(&what), ERROR_CHARS);
     buffer_fini(&what);
+}
+
+/* Both upstreams' gates: github, nomad. */
+struct gates {
+    struct gate items[2];
+};
+
+static enum ledger_error
+read_gates(struct ledger_txn *txn, void *arg)
+{
+    struct gates *gates = arg;
+    int64_t now_ms = clock_now_ms();
+    enum ledger_error error = gate_read(txn, "github", now_ms, &gates->items[0]);
+
+    return error == LEDGER_OK ? gate_read(txn, "nomad", now_ms, &gates->items[1]) : error;
 }
 
 struct view {
@@ -119,17 +138,56 @@ add_object(const struct job *job, void *arg)
 }
 
 static bool
+add_gates(cJSON *root, const struct gates *gates)
+{
+    cJSON *array = cJSON_AddArrayToObject(root, "upstreams");
+
+    for (size_t i = 0; array != NULL && i < 2; i++) {
+        const struct gate *gate = &gates->items[i];
+        cJSON *object = cJSON_CreateObject();
+
+        if (!cJSON_AddItemToArray(array, object)) {
+            cJSON_Delete(object);
+            return false;
+        }
+        if (!json_add_text(object, "name", gate->upstream) ||
+            !json_add_text(object, "state", gate->state == GATE_OPEN ? "open" : "shut") ||
+            !json_add_number(object, "failures", gate->failures) ||
+            !json_add_time(object, "next_probe_at", gate->shut_until_ms) ||
+            !json_add_text(object, "error", gate->error[0] == '\0' ? NULL : gate->error))
+            return false;
+    }
+    return array != NULL;
+}
+
+static void
+print_gates(const struct gates *gates, int64_t now_ms)
+{
+    char when[32];
+
+    for (size_t i = 0; i < 2; i++) {
+        const struct gate *gate = &gates->items[i];
+
+        if (gate->state != GATE_OPEN)
+            (void)printf("\n%s is left alone, and asked again in %s: %s\n", gate->upstream,
+                         span_text(gate->shut_until_ms - now_ms, when, sizeof when), gate->error);
+    }
+}
+
+static bool
 print_json(struct ledger *ledger, struct rh_reason *reason)
 {
     cJSON *root = cJSON_CreateObject();
     struct view view = {.array = cJSON_AddArrayToObject(root, "jobs")};
     struct job_list list = {.visit = add_object, .arg = &view};
+    struct gates gates;
     char *text = NULL;
     bool done;
 
     (void)snprintf(reason->text, sizeof reason->text, "out of memory");
     if (view.array != NULL && ledger_read(ledger, job_list, &list, reason) == LEDGER_OK &&
-        !view.failed)
+        !view.failed && ledger_read(ledger, read_gates, &gates, reason) == LEDGER_OK &&
+        add_gates(root, &gates))
         text = cJSON_Print(root);
     done = text != NULL && puts(text) >= 0 && fflush(stdout) == 0;
     cJSON_free(text);
@@ -145,38 +203,98 @@ print_table(struct ledger *ledger, struct rh_reason *reason)
         "NAME", "POOL",  "ATTEMPTS", "NOMAD JOB, OR WHAT IS WRONG"};
     struct view view = {.now_ms = clock_now_ms()};
     struct job_list list = {.visit = add_row, .arg = &view};
+    struct gates gates;
     bool done;
 
     table_init(&view.table, heading, sizeof heading / sizeof heading[0]);
-    done = ledger_read(ledger, job_list, &list, reason) == LEDGER_OK;
+    done = ledger_read(ledger, job_list, &list, reason) == LEDGER_OK &&
+           ledger_read(ledger, read_gates, &gates, reason) == LEDGER_OK;
     if (done && !table_print(&view.table, stdout)) {
         (void)snprintf(reason->text, sizeof reason->text, "the table could not be written");
         done = false;
     }
+    if (done)
+        print_gates(&gates, view.now_ms);
     table_fini(&view.table);
     return done;
+}
+
+static int
+show(const struct config *config, bool json)
+{
+    struct ledger *ledger = common_ledger(config, LEDGER_LOOK);
+    struct rh_reason reason;
+    bool done;
+
+    if (ledger == NULL)
+        return EXIT_FAILED;
+    done = json ? print_json(ledger, &reason) : print_table(ledger, &reason);
+    if (!done)
+        (void)fprintf(stderr, "runhook: error: %s\n", reason.text);
+    ledger_close(ledger);
+    return done ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* Does one thing to one job, and says how it went. */
+static bool
+ask(struct ledger *ledger, ledger_work work, const char *past, const char *text)
+{
+    struct job_request request = {.now_ms = clock_now_ms()};
+    struct rh_reason reason;
+
+    if (!value_number(text, 1, RH_ID_MAX, &request.id, &reason)) {
+        (void)fprintf(stderr, "runhook: error: a job's id %s\n", reason.text);
+        return false;
+    }
+    if (ledger_write(ledger, work, &request, &reason) != LEDGER_OK)
+        (void)fprintf(stderr, "runhook: error: %s\n", reason.text);
+    else if (request.before == JOB_NONE)
+        (void)fprintf(stderr, "runhook: error: there is no job %" PRId64 " in the ledger\n",
+                      request.id);
+    else if (!request.done)
+        (void)fprintf(stderr,
+                      "runhook: error: job %" PRId64 " is %s: only one that is queued, failed or "
+                      "expired can be asked that of\n",
+                      request.id, job_state_text(request.before));
+    else
+        (void)printf("job %" PRId64 " %s\n", request.id, past);
+    return request.done;
+}
+
+static int
+change(const struct config *config, bool is_retry, int argc, char **argv)
+{
+    struct ledger *ledger = common_ledger(config, LEDGER_CHANGE);
+    struct rh_reason reason;
+    bool done = ledger != NULL;
+
+    for (int i = 0; ledger != NULL && i < argc; i++)
+        done = ask(ledger, is_retry ? job_retry : job_forget,
+                   is_retry ? "is due at once" : "is forgotten, and gets no runner", argv[i]) &&
+               done;
+    /* Who retries has mended something: what stands in the way is asked anew. */
+    if (done && is_retry && ledger_write(ledger, gate_ask_anew, NULL, &reason) != LEDGER_OK) {
+        (void)fprintf(stderr, "runhook: error: %s\n", reason.text);
+        done = false;
+    }
+    ledger_close(ledger);
+    return done ? EXIT_DONE : EXIT_FAILED;
 }
 
 int
 command_jobs(const struct invocation *invocation, int argc, char **argv)
 {
-    struct ledger *ledger = NULL;
+    bool json, is_retry = argc > 2 && strcmp(argv[1], "retry") == 0;
+    bool is_change = is_retry || (argc > 2 && strcmp(argv[1], "forget") == 0);
     struct config *config;
-    struct rh_reason reason;
     int status = EXIT_FAILED;
-    bool json;
 
-    if (!common_only_flag(argc, argv, "--json", &json))
-        return command_usage(command_find("jobs"), "jobs takes --json and nothing else");
+    if (!is_change && !common_only_flag(argc, argv, "--json", &json))
+        return command_usage(command_find("jobs"),
+                             "jobs takes --json, or retry or forget and the ids of jobs");
     config = common_config(invocation, CONFIG_WITHOUT_SECRETS);
-    if (config == NULL || (ledger = common_ledger(config, LEDGER_LOOK)) == NULL)
-        goto out;
-    if (json ? print_json(ledger, &reason) : print_table(ledger, &reason))
-        status = EXIT_DONE;
-    else
-        (void)fprintf(stderr, "runhook: error: %s\n", reason.text);
-out:
-    ledger_close(ledger);
+    if (config != NULL)
+        status = is_change ? change(config, is_retry, argc - 2, argv + 2) : show(config, json);
     config_free(config);
     return status;
 }

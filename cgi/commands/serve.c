@@ -17,6 +17,7 @@
 #include "commands/common.h"
 #include "config/values.h"
 #include "dispatch/dispatcher.h"
+#include "ledger/gate.h"
 #include "serve/cgi.h"
 #include "serve/fastcgi.h"
 #include "serve/listen.h"
@@ -118,7 +119,9 @@ serve_fastcgi(const struct workplace *place, struct listener *listener)
     int status = EXIT_FAILED;
 
     block_signals(&signals);
-    if (ledger_become_owner(place->ledger, &reason) == LEDGER_OK)
+    /* Who restarts has perhaps mended something: upstreams that were left alone are asked anew. */
+    if (ledger_become_owner(place->ledger, &reason) == LEDGER_OK &&
+        ledger_write(place->ledger, gate_ask_anew, NULL, &reason) == LEDGER_OK)
         status = run(place, listener, &signals);
     else
         (void)fprintf(stderr, "runhook: error: %s\n", reason.text);

@@ -60,6 +60,7 @@ struct server_config {
     int64_t max_body; /* bytes */
     char *log_file;   /* NULL for standard error */
     char *runner_prefix;
+    int64_t retention_d; /* days for which ended jobs are kept */
     int64_t retry_initial_s;
     int64_t retry_max_s;
 };

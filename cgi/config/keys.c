@@ -35,6 +35,9 @@ const struct key config_keys[] = {
     /* The rest of a runner's name is 8 + 16 + 10 digits and 3 dashes; GitHub takes 64. */
     SERVER("runner_prefix", VALUE_NAME, runner_prefix, .max = 24, .fallback = "runhook"),
     SERVER("retry_initial", VALUE_NUMBER, retry_initial_s, .min = 1, .max = 3600, .fallback = "2"),
+    /* Over the day after which GitHub gives up on a job, or a delivery replayed after that would
+     * find its job forgotten. */
+    SERVER("retention", VALUE_NUMBER, retention_d, .min = 2, .max = 3650, .fallback = "7"),
     SERVER("retry_max", VALUE_NUMBER, retry_max_s, .min = 1, .max = 86400, .fallback = "300"),
 
     GITHUB("api_url", VALUE_URL, api_url, .fallback = "https://api.github.com",

@@ -18,6 +18,8 @@
 /* The ledger's own waiting is over when a story ends with its trouble: no need to press it. */
 #define LEDGER_REST_MS 1000
 
+#define DAY_MS (INT64_C(24) * 3600 * 1000)
+
 struct worker {
     struct dispatcher *dispatcher;
     struct storyteller teller;
@@ -195,13 +197,16 @@ upkeep(struct dispatcher *dispatcher, struct order_upkeep *upkeep)
         log_message(dispatcher->log, LOG_LEVEL_ERROR, "ledger", "upkeep: %s", reason.text);
         return;
     }
-    if (upkeep->recovered == 0 && upkeep->expired == 0)
+    if (upkeep->recovered == 0 && upkeep->expired == 0 && upkeep->purged == 0)
         return;
-    log_begin(&line, LOG_LEVEL_WARNING, "upkeep");
+    log_begin(&line, upkeep->recovered + upkeep->expired > 0 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
+              "upkeep");
     if (upkeep->recovered > 0)
         log_number(&line, "recovered", upkeep->recovered);
     if (upkeep->expired > 0)
         log_number(&line, "expired", upkeep->expired);
+    if (upkeep->purged > 0)
+        log_number(&line, "purged", upkeep->purged);
     log_end(dispatcher->log, &line);
 }
 

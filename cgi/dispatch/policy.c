@@ -1,78 +1,134 @@
 /*
- * What is done about a failure.
- * SPDX-License-Identifier: MIT
+ * The retry policy.
+ *
+ * Nothing is ever dropped for a failure: a job waits until it goes through, or until GitHub itself
+ * has given up on it. SPDX-License-Identifier: MIT
  */
 #include "dispatch/policy.h"
+
+#include <stddef.h>
+
+#include "ledger/rules.h"
 
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
 
 /* An upstream that asks to wait for no time at all is not asked again within the same moment. */
-#define RETRY_AFTER_MIN_MS INT64_C(1000)
+#define ASKED_MIN_MS INT64_C(1000)
 
 /* GitHub's rule for a limit without a time: at least a minute, then longer each time
  * (docs.github.com, "Best practices for using the REST API"). */
 #define RATE_LIMIT_INITIAL_MS (INT64_C(60) * 1000)
+#define RATE_LIMIT_MAX_MS (INT64_C(3600) * 1000)
 
-enum pace {
-    PACE_AT_ONCE,
-    PACE_DOUBLING,
-    PACE_RATE_LIMIT, /* when the upstream says; where it does not, doubling from a minute */
-    PACE_OPERATOR,   /* slowly, and loudly */
+/* One request in half a minute hammers nobody. */
+#define PROBE_MAX_MS (INT64_C(30) * 1000)
+
+static const struct policy_row rows[] = {
+    {FAILURE_UNRESOLVED, PACE_DOUBLING, SCOPE_UPSTREAM},
+    {FAILURE_REFUSED, PACE_DOUBLING, SCOPE_UPSTREAM},
+    {FAILURE_TIMEOUT, PACE_DOUBLING, SCOPE_UPSTREAM},
+    /* A certificate is renewed by a person or by a machine: asked as often as what passes. */
+    {FAILURE_TLS, PACE_OPERATOR, SCOPE_UPSTREAM},
+    {FAILURE_RESET, PACE_DOUBLING, SCOPE_UPSTREAM},
+    {FAILURE_TRUNCATED, PACE_DOUBLING, SCOPE_UPSTREAM},
+    {FAILURE_OVERSIZED, PACE_DOUBLING, SCOPE_UPSTREAM},
+    {FAILURE_GARBAGE, PACE_DOUBLING, SCOPE_UPSTREAM},
+    {FAILURE_UNAUTHORIZED, PACE_OPERATOR, SCOPE_SHUT},
+    {FAILURE_FORBIDDEN, PACE_OPERATOR, SCOPE_JOB},
+    {FAILURE_RATE_LIMITED, PACE_RATE_LIMIT, SCOPE_SHUT},
+    {FAILURE_NOT_FOUND, PACE_OPERATOR, SCOPE_JOB},
+    {FAILURE_CONFLICT, PACE_DOUBLING, SCOPE_JOB},
+    {FAILURE_UNPROCESSABLE, PACE_OPERATOR, SCOPE_JOB},
+    {FAILURE_REDIRECTED, PACE_OPERATOR, SCOPE_JOB},
+    {FAILURE_REJECTED, PACE_OPERATOR, SCOPE_JOB},
+    {FAILURE_SERVER, PACE_DOUBLING, SCOPE_UPSTREAM},
+    {FAILURE_NOMAD_JOB, PACE_OPERATOR, SCOPE_JOB},
+    /* It may be this job's alone, so it must not stop the others. */
+    {FAILURE_NOMAD_ODD, PACE_DOUBLING, SCOPE_JOB},
+    {FAILURE_NO_CHILD, PACE_DOUBLING, SCOPE_JOB},
+    {FAILURE_CONFIGURATION, PACE_OPERATOR, SCOPE_JOB},
+    {FAILURE_STOPPED, PACE_AT_ONCE, SCOPE_JOB},
+    {FAILURE_LOCAL, PACE_DOUBLING, SCOPE_JOB},
 };
+_Static_assert(sizeof rows / sizeof rows[0] == FAILURE_KINDS - 1, "a row for every failure");
 
-static const enum pace paces[] = {
-    [FAILURE_NONE] = PACE_AT_ONCE,           [FAILURE_UNRESOLVED] = PACE_DOUBLING,
-    [FAILURE_REFUSED] = PACE_DOUBLING,       [FAILURE_TIMEOUT] = PACE_DOUBLING,
-    [FAILURE_TLS] = PACE_OPERATOR,           [FAILURE_RESET] = PACE_DOUBLING,
-    [FAILURE_TRUNCATED] = PACE_DOUBLING,     [FAILURE_OVERSIZED] = PACE_DOUBLING,
-    [FAILURE_GARBAGE] = PACE_DOUBLING,       [FAILURE_UNAUTHORIZED] = PACE_OPERATOR,
-    [FAILURE_FORBIDDEN] = PACE_OPERATOR,     [FAILURE_RATE_LIMITED] = PACE_RATE_LIMIT,
-    [FAILURE_NOT_FOUND] = PACE_OPERATOR,     [FAILURE_CONFLICT] = PACE_DOUBLING,
-    [FAILURE_UNPROCESSABLE] = PACE_OPERATOR, [FAILURE_REDIRECTED] = PACE_OPERATOR,
-    [FAILURE_REJECTED] = PACE_OPERATOR,      [FAILURE_SERVER] = PACE_DOUBLING,
-    [FAILURE_NOMAD_JOB] = PACE_OPERATOR,     [FAILURE_CONFIGURATION] = PACE_OPERATOR,
-    [FAILURE_STOPPED] = PACE_AT_ONCE,        [FAILURE_LOCAL] = PACE_DOUBLING,
-};
-
-bool
-policy_needs_operator(enum failure_kind kind)
+const struct policy_row *
+policy_find(enum failure_kind kind)
 {
-    return paces[kind] == PACE_OPERATOR;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        if (rows[i].kind == kind)
+            return &rows[i];
+    }
+    return NULL;
 }
 
-/* `initial_ms` doubled with every attempt after the first, up to `max_ms`. */
-static int64_t
-doubling_ms(int64_t initial_ms, int64_t max_ms, int64_t attempts)
+const char *
+policy_pace_text(enum policy_pace pace)
 {
-    int64_t delay_ms = initial_ms;
+    static const char *const texts[] = {
+        [PACE_AT_ONCE] = "at once",
+        [PACE_DOUBLING] = "doubling",
+        [PACE_RATE_LIMIT] = "when it says",
+        [PACE_OPERATOR] = "slowly, loudly",
+    };
 
-    for (int64_t i = 1; i < attempts && delay_ms < max_ms; i++)
-        delay_ms *= 2;
-    return delay_ms < max_ms ? delay_ms : max_ms;
+    return texts[pace];
+}
+
+const char *
+policy_scope_text(enum policy_scope scope)
+{
+    static const char *const texts[] = {
+        [SCOPE_JOB] = "the job",
+        [SCOPE_UPSTREAM] = "the upstream, after three",
+        [SCOPE_SHUT] = "the upstream, at once",
+    };
+
+    return texts[scope];
+}
+
+static int64_t
+clamp(int64_t value, int64_t min, int64_t max)
+{
+    if (value < min)
+        return min;
+    return value < max ? value : max;
 }
 
 int64_t
-policy_delay_ms(const struct failure *failure, int64_t attempts, const struct policy_delays *delays)
+policy_probe_max_ms(const struct policy_delays *delays)
 {
-    int64_t rate_max_ms;
+    return delays->max_ms < PROBE_MAX_MS ? delays->max_ms : PROBE_MAX_MS;
+}
 
-    switch (paces[failure->kind]) {
+struct policy_decision
+policy_decide(const struct failure *failure, int64_t attempts, const struct policy_delays *delays,
+              uint32_t jitter)
+{
+    const struct policy_row *row = policy_find(failure->kind);
+    struct policy_decision decision = {.counts = true, .shut_ms = -1};
+
+    if (row == NULL)
+        return decision;
+    decision.needs_operator = row->pace == PACE_OPERATOR;
+    decision.is_upstreams = row->scope != SCOPE_JOB;
+    switch (row->pace) {
     case PACE_AT_ONCE:
-        return 0;
-    case PACE_OPERATOR:
-        return delays->max_ms;
+        decision.counts = false;
+        break;
     case PACE_DOUBLING:
-        if (failure->retry_after_ms < 0)
-            return doubling_ms(delays->initial_ms, delays->max_ms, attempts);
+        decision.delay_ms = rules_backoff_ms(delays->initial_ms, delays->max_ms, attempts, jitter);
         break;
     case PACE_RATE_LIMIT:
-        if (failure->retry_after_ms >= 0)
-            break;
-        rate_max_ms =
-            delays->max_ms > RATE_LIMIT_INITIAL_MS ? delays->max_ms : RATE_LIMIT_INITIAL_MS;
-        return doubling_ms(RATE_LIMIT_INITIAL_MS, rate_max_ms, attempts);
+        decision.delay_ms = rules_backoff_ms(RATE_LIMIT_INITIAL_MS, RATE_LIMIT_MAX_MS, attempts, 0);
+        break;
+    case PACE_OPERATOR:
+        decision.delay_ms = delays->max_ms;
+        break;
     }
-    if (failure->retry_after_ms < RETRY_AFTER_MIN_MS)
-        return RETRY_AFTER_MIN_MS;
-    return failure->retry_after_ms < DAY_MS ? failure->retry_after_ms : DAY_MS;
+    if (failure->retry_after_ms >= 0 && row->pace != PACE_OPERATOR && row->pace != PACE_AT_ONCE)
+        decision.delay_ms = clamp(failure->retry_after_ms, ASKED_MIN_MS, DAY_MS);
+    if (row->scope == SCOPE_SHUT || (decision.is_upstreams && failure->retry_after_ms >= 0))
+        decision.shut_ms = decision.delay_ms;
+    return decision;
 }

@@ -1,5 +1,6 @@
 /*
- * What is done about a failure: pure, one table for each kind of failure of GitHub and of Nomad.
+ * The retry policy: pure, one table of what is done about each kind of failure of GitHub and of
+ * Nomad. docs/retry.md says the same in words, and a test holds the two together.
  * SPDX-License-Identifier: MIT
  */
 #ifndef DISPATCH_POLICY_H
@@ -10,20 +11,58 @@
 
 #include "upstream/failure.h"
 
-struct policy_delays {
-    int64_t initial_ms; /* after the first failure */
-    int64_t max_ms;     /* the cap of the doubling, and the pace of what needs an operator */
+/* When the job is tried again. */
+enum policy_pace {
+    PACE_AT_ONCE,    /* nothing is wrong outside: our own end broke it off */
+    PACE_DOUBLING,   /* after retry_initial, doubling up to retry_max */
+    PACE_RATE_LIMIT, /* when the upstream says; where it does not, after a minute, doubling */
+    PACE_OPERATOR,   /* every retry_max, and as an error in the log: a person has to act */
 };
 
-/* Whether a failure comes again until a person acts. */
-bool policy_needs_operator(enum failure_kind kind);
+/* Whose trouble it is. */
+enum policy_scope {
+    SCOPE_JOB,      /* this job's or its repository's: others go on */
+    SCOPE_UPSTREAM, /* everybody's: counts towards shutting the upstream's gate, see ledger/gate.h
+                     */
+    SCOPE_SHUT,     /* everybody's, and certain: shuts the gate at once */
+};
+
+struct policy_row {
+    enum failure_kind kind;
+    enum policy_pace pace;
+    enum policy_scope scope;
+};
+
+/* The row of a kind. For FAILURE_NONE there is none: NULL. */
+const struct policy_row *policy_find(enum failure_kind kind);
+
+/* Words of the documents for the two. */
+const char *policy_pace_text(enum policy_pace pace);
+const char *policy_scope_text(enum policy_scope scope);
+
+struct policy_delays {
+    int64_t initial_ms; /* [server] retry_initial */
+    int64_t max_ms;     /* [server] retry_max */
+};
+
+/* What follows from one failure. */
+struct policy_decision {
+    bool needs_operator;
+    bool counts;       /* as an attempt of the job */
+    int64_t delay_ms;  /* until the job is due again, were the gate open */
+    bool is_upstreams; /* the gate hears of it */
+    int64_t shut_ms;   /* the gate is shut at once for so long; -1: it counts failures */
+};
 
 /*
- * How long to wait after the `attempts`-th attempt (from 1) failed, in milliseconds: what the
- * upstream asked for, from a second to a day; else doubling up to the cap; at once where the
- * program only stopped.
+ * Decides after the `attempts`-th attempt (from 1) of a job failed. `jitter` is any number: see
+ * rules_backoff_ms. A time that the upstream asked for counts, from a second to a day.
  */
-int64_t policy_delay_ms(const struct failure *failure, int64_t attempts,
-                        const struct policy_delays *delays);
+struct policy_decision policy_decide(const struct failure *failure, int64_t attempts,
+                                     const struct policy_delays *delays, uint32_t jitter);
+
+/* The longest that a shut gate waits before it lets another probe through: an upstream that is back
+ * is noticed within this. Never over retry_max. */
+int64_t policy_probe_max_ms(const struct policy_delays *delays);
 
 #endif

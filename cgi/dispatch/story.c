@@ -5,6 +5,9 @@
 #include "dispatch/story.h"
 
 #include <string.h>
+#include <sys/random.h>
+
+#include <cjson/cJSON.h>
 
 #include "clock/clock.h"
 #include "dispatch/plan.h"
@@ -43,33 +46,58 @@ ledger_trouble(const struct storyteller *teller, const char *what, const struct 
     return STORY_LEDGER;
 }
 
-/* Puts the job back into the queue, with the reason. */
-static enum story_end
-put_back(const struct storyteller *teller, const struct order *order, const struct failure *failure)
+/* Spreads what failed together; nothing secret hangs on it. */
+static uint32_t
+jitter(void)
 {
-    const struct server_config *server = &teller->config->server;
-    const struct policy_delays delays = {.initial_ms = server->retry_initial_s * 1000,
-                                         .max_ms = server->retry_max_s * 1000};
-    int64_t delay_ms = policy_delay_ms(failure, order->job.attempts, &delays);
-    int64_t now_ms = clock_now_ms();
-    struct order_step step = {.order = order,
-                              .now_ms = now_ms,
-                              .error = failure->text.text,
-                              .next_attempt_at_ms = now_ms + delay_ms};
-    bool operator_needed = policy_needs_operator(failure->kind);
-    struct rh_reason reason;
+    uint32_t number;
+
+    return getrandom(&number, sizeof number, GRND_NONBLOCK) == sizeof number ? number : 0;
+}
+
+static void
+log_retry(const struct storyteller *teller, const struct order *order,
+          const struct failure *failure, const struct policy_decision *decision)
+{
     struct log_line line;
 
-    begin_line(&line, operator_needed ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, order);
+    begin_line(&line, decision->needs_operator ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, order);
     log_text(&line, "outcome", "retry");
     log_text(&line, "upstream", upstream_text(failure->upstream));
     log_text(&line, "failure", failure_text(failure->kind));
     if (failure->status != 0)
         log_number(&line, "status", failure->status);
     log_text(&line, "error", failure->text.text);
-    log_number(&line, "next_attempt_s", (delay_ms + 999) / 1000);
+    log_number(&line, "next_attempt_s", (decision->delay_ms + 999) / 1000);
     log_end(teller->log, &line);
-    if (ledger_write(teller->ledger, order_failed, &step, &reason) != LEDGER_OK)
+}
+
+/* Puts the job back into the queue, with the reason and for as long as the policy says. */
+static enum story_end
+put_back(const struct storyteller *teller, const struct order *order, const struct failure *failure)
+{
+    const struct server_config *server = &teller->config->server;
+    const struct policy_delays delays = {.initial_ms = server->retry_initial_s * 1000,
+                                         .max_ms = server->retry_max_s * 1000};
+    const struct policy_decision decision =
+        policy_decide(failure, order->job.attempts, &delays, jitter());
+    const struct gate_failure gate = {.upstream = upstream_text(failure->upstream),
+                                      .error = failure->text.text,
+                                      .shut_ms = decision.shut_ms,
+                                      .initial_ms = delays.initial_ms,
+                                      .max_ms = policy_probe_max_ms(&delays),
+                                      .jitter = jitter()};
+    int64_t now_ms = clock_now_ms();
+    struct order_failure record = {.order = order,
+                                   .now_ms = now_ms,
+                                   .next_attempt_at_ms = now_ms + decision.delay_ms,
+                                   .error = failure->text.text,
+                                   .counts = decision.counts,
+                                   .gate = decision.is_upstreams ? &gate : NULL};
+    struct rh_reason reason;
+
+    log_retry(teller, order, failure, &decision);
+    if (ledger_write(teller->ledger, order_failed, &record, &reason) != LEDGER_OK)
         return ledger_trouble(teller, "a failed dispatch could not be recorded", &reason);
     return STORY_FAILED;
 }
@@ -77,6 +105,7 @@ put_back(const struct storyteller *teller, const struct order *order, const stru
 /* What goes out, owned. */
 struct parcel {
     struct rh_secret *credential;
+    bool github_passed; /* GitHub was asked for the credential */
     char *body;
     size_t body_len;
 };
@@ -98,7 +127,7 @@ prepare(const struct storyteller *teller, const struct order *order, const struc
     enum rh_error error;
 
     if (!token_cache_get(teller->tokens, teller->github, order->job.repository, &parcel->credential,
-                         failure))
+                         &parcel->github_passed, failure))
         return false;
     runner.credential = rh_secret_bytes(parcel->credential);
     error = plan_body(&order->job, pool, &teller->config->github, &runner, &parcel->body,
@@ -110,17 +139,46 @@ prepare(const struct storyteller *teller, const struct order *order, const struc
                        "the dispatch body could not be built: %s", rh_error_text(error));
 }
 
+/*
+ * Nomad answered with a child that was there already: from a dispatch of ours whose answer was
+ * lost, or from another receiver that was sent the same delivery. Its payload says which runner
+ * lives in it. A child that is not there after all (the loser of a race can be told of one that
+ * never was) is a failure: the same token again then makes one.
+ */
+static bool
+find_out(const struct storyteller *teller, const struct nomad_dispatched *dispatched,
+         struct nomad_child *child, struct failure *failure)
+{
+    if (nomad_child(teller->nomad, dispatched->child, child, failure))
+        return true;
+    if (failure->kind == FAILURE_NOT_FOUND)
+        return failure_set(failure, UPSTREAM_NOMAD, FAILURE_NO_CHILD,
+                           "Nomad named the child %.120s, which is not there", dispatched->child);
+    if (failure->kind != FAILURE_FORBIDDEN)
+        return false;
+    /* The child is there; only whose runner it is stays unknown. */
+    log_message(teller->log, LOG_LEVEL_WARNING, "dispatch",
+                "the Nomad token may not read %s: give it read-job, so that a child of another "
+                "receiver can be told from ours",
+                dispatched->child);
+    return true;
+}
+
 /* The dispatch itself, from the mark that it goes out to its record. */
 static enum story_end
 send_out(const struct storyteller *teller, const struct order *order, const struct pool *pool,
          const struct parcel *parcel, int64_t began_at_ms)
 {
-    struct order_step step = {.order = order, .now_ms = clock_now_ms()};
+    struct order_step step = {
+        .order = order, .now_ms = clock_now_ms(), .github_passed = parcel->github_passed};
     struct nomad_dispatched dispatched = {0};
     char token[PLAN_TOKEN_CAP];
+    struct nomad_child child = {0};
     struct failure failure;
     struct rh_reason reason;
     struct log_line line;
+    enum ledger_error error;
+    bool is_other;
 
     if (ledger_write(teller->ledger, order_sent, &step, &reason) != LEDGER_OK)
         return ledger_trouble(teller, "a dispatch was held back, since it could not be recorded",
@@ -141,21 +199,27 @@ send_out(const struct storyteller *teller, const struct order *order, const stru
                                   .credential = parcel->credential},
             &dispatched, &failure))
         return put_back(teller, order, &failure);
+    if (dispatched.is_older && !find_out(teller, &dispatched, &child, &failure)) {
+        nomad_dispatched_fini(&dispatched);
+        return put_back(teller, order, &failure);
+    }
     step.now_ms = clock_now_ms();
     step.child = dispatched.child;
+    step.runner = child.runner_name;
+    is_other = child.runner_name != NULL && strcmp(child.runner_name, order->runner) != 0;
     begin_line(&line, LOG_LEVEL_INFO, order);
-    log_text(&line, "outcome", dispatched.is_older ? "found" : "dispatched");
+    log_text(&line, "outcome", is_other ? "adopted" : dispatched.is_older ? "found" : "dispatched");
+    log_text(&line, "adopted", is_other ? child.runner_name : NULL);
     log_text(&line, "child", dispatched.child);
     log_number(&line, "duration_ms", clock_monotonic_ms() - began_at_ms);
     log_end(teller->log, &line);
     /* Should this write fail, the lease ends with this process or in time, and the same token then
      * finds the same child. */
-    if (ledger_write(teller->ledger, order_live, &step, &reason) != LEDGER_OK) {
-        nomad_dispatched_fini(&dispatched);
-        return ledger_trouble(teller, "a dispatch could not be recorded", &reason);
-    }
+    error = ledger_write(teller->ledger, order_live, &step, &reason);
     nomad_dispatched_fini(&dispatched);
-    return STORY_DISPATCHED;
+    nomad_child_fini(&child);
+    return error == LEDGER_OK ? STORY_DISPATCHED
+                              : ledger_trouble(teller, "a dispatch could not be recorded", &reason);
 }
 
 enum story_end
@@ -163,12 +227,14 @@ story_tell(const struct storyteller *teller)
 {
     const struct config *config = teller->config;
     struct order order = {0};
+    char *tokens = token_cache_repositories(teller->tokens);
     struct order_claim claim = {
         .owner = ledger_owner(teller->ledger),
         .receiver = ledger_receiver(teller->ledger),
         .prefix = config->server.runner_prefix,
         .now_ms = clock_now_ms(),
         .lease_ms = (config->github.timeout_s + config->nomad.timeout_s) * 1000 + LEASE_SLACK_MS,
+        .tokens = tokens == NULL ? "[]" : tokens,
         .out = &order,
     };
     int64_t began_at_ms = clock_monotonic_ms();
@@ -179,6 +245,7 @@ story_tell(const struct storyteller *teller)
     enum story_end end;
     enum ledger_error error = ledger_write(teller->ledger, order_claim, &claim, &reason);
 
+    cJSON_free(tokens);
     if (error == LEDGER_NOT_FOUND)
         return STORY_NOTHING_DUE;
     if (error != LEDGER_OK)

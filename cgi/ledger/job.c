@@ -102,16 +102,16 @@ labels_json(const struct rh_labels *labels)
 }
 
 static enum ledger_error
-read_state(struct ledger_txn *txn, struct job_report *report)
+read_state(struct ledger_txn *txn, int64_t id, enum job_state *state)
 {
     struct statement statement = txn_prepare(txn, "SELECT state FROM job WHERE id = ?1");
     int code;
 
-    bind_number(&statement, report->job->id);
+    bind_number(&statement, id);
     code = statement_step(&statement);
-    report->before = JOB_NONE;
+    *state = JOB_NONE;
     if (code == SQLITE_ROW)
-        report->before = job_state_parse(read_text(&statement));
+        *state = job_state_parse(read_text(&statement));
     return txn_error(code);
 }
 
@@ -191,7 +191,7 @@ enum ledger_error
 job_apply(struct ledger_txn *txn, void *arg)
 {
     struct job_report *report = arg;
-    enum ledger_error error = read_state(txn, report);
+    enum ledger_error error = read_state(txn, report->job->id, &report->before);
 
     if (error != LEDGER_OK)
         return error;
@@ -200,6 +200,41 @@ job_apply(struct ledger_txn *txn, void *arg)
         return LEDGER_OK;
     error = report->before == JOB_NONE ? insert(txn, report) : update(txn, report);
     return error == LEDGER_OK ? see_repository(txn, report) : error;
+}
+
+/* Changes a job that waits or was given up; `sql` takes its id and the time. */
+static enum ledger_error
+change_at_rest(struct ledger_txn *txn, struct job_request *request, const char *sql)
+{
+    struct statement statement = txn_prepare(txn, sql);
+    enum ledger_error error = read_state(txn, request->id, &request->before);
+
+    request->done =
+        error == LEDGER_OK && (request->before == JOB_QUEUED || request->before == JOB_FAILED ||
+                               request->before == JOB_EXPIRED);
+    if (!request->done)
+        return error;
+    bind_number(&statement, request->id);
+    bind_number(&statement, request->now_ms);
+    return txn_error(statement_step(&statement));
+}
+
+enum ledger_error
+job_retry(struct ledger_txn *txn, void *arg)
+{
+    /* Its day begins again: the operator knows that GitHub still waits for it. */
+    return change_at_rest(txn, arg,
+                          "UPDATE job SET state = 'queued', next_attempt_at_ms = 0, attempts = 0,"
+                          " held_by = NULL, changed_at_ms = ?2, created_at_ms ="
+                          " iif(state = 'expired', ?2, created_at_ms) WHERE id = ?1");
+}
+
+enum ledger_error
+job_forget(struct ledger_txn *txn, void *arg)
+{
+    return change_at_rest(txn, arg,
+                          "UPDATE job SET state = 'done', conclusion = 'forgotten',"
+                          " changed_at_ms = ?2 WHERE id = ?1");
 }
 
 enum ledger_error

@@ -71,6 +71,21 @@ struct job_report {
  */
 enum ledger_error job_apply(struct ledger_txn *txn, void *arg);
 
+/* What an operator asks of one job. */
+struct job_request {
+    int64_t id;
+    int64_t now_ms;
+    enum job_state before; /* set: JOB_NONE where there is no such job */
+    bool done;             /* set: false where the job's state does not allow it */
+};
+
+/* ledger_work; arg is a struct job_request. Makes a waiting, failed or expired job due at once. */
+enum ledger_error job_retry(struct ledger_txn *txn, void *arg);
+
+/* ledger_work; arg is a struct job_request. Ends a waiting, failed or expired job: it gets no
+ * runner, and the same delivery again is a duplicate. */
+enum ledger_error job_forget(struct ledger_txn *txn, void *arg);
+
 /* What job_list calls for each row; false ends the list. */
 typedef bool (*job_visitor)(const struct job *job, void *arg);
 

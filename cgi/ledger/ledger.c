@@ -85,7 +85,7 @@ connection_open(struct ledger_txn *txn, const char *path, enum ledger_mode mode)
         code = sqlite3_extended_result_codes(txn->db, 1);
     if (code == SQLITE_OK)
         code = sqlite3_busy_timeout(txn->db, BUSY_TIMEOUT_MS);
-    if (code == SQLITE_OK && mode == LEDGER_SERVE)
+    if (code == SQLITE_OK && mode != LEDGER_LOOK)
         code = sqlite3_exec(txn->db,
                             "PRAGMA journal_mode = WAL;"
                             "PRAGMA synchronous = FULL;"
@@ -163,8 +163,8 @@ ledger_open(const char *path, enum ledger_mode mode, struct ledger **out, struct
         error = explain(&ledger->writer, txn_error(code), reason);
         goto fail;
     }
-    error = mode == LEDGER_SERVE ? schema_upgrade(ledger->writer.db, reason)
-                                 : schema_check(ledger->writer.db, reason);
+    error = mode != LEDGER_LOOK ? schema_upgrade(ledger->writer.db, reason)
+                                : schema_check(ledger->writer.db, reason);
     if (error != LEDGER_OK)
         goto fail;
     code = connection_open(&ledger->reader, path, LEDGER_LOOK);

@@ -34,8 +34,9 @@ struct ledger;
 struct ledger_txn;
 
 enum ledger_mode {
-    LEDGER_SERVE, /* makes the file where there is none, and brings an older schema up */
-    LEDGER_LOOK,  /* for commands that show: the file must be there, and nothing is written */
+    LEDGER_SERVE,  /* makes the file where there is none, and brings an older schema up */
+    LEDGER_CHANGE, /* for commands that change rows: the file must be there */
+    LEDGER_LOOK,   /* for commands that show: the file must be there, and nothing is written */
 };
 
 /*

@@ -10,6 +10,9 @@
 
 #include "ledger/statement.h"
 
+/* Ended jobs that one purge forgets. */
+#define PURGE_MAX 500
+
 void
 order_fini(struct order *order)
 {
@@ -29,22 +32,55 @@ order_runner_name(const char *prefix, const char *receiver, int64_t job_id, int6
 /* Repositories in turn, and within one the oldest first. The order by name only makes equal turns
  * definite, so that the index on turns answers without sorting. */
 static enum ledger_error
-pick(struct ledger_txn *txn, const struct order_claim *claim, struct job *job)
+pick(struct ledger_txn *txn, const struct order_claim *claim, bool without_github, struct job *job)
 {
     struct statement statement =
         txn_prepare(txn, "SELECT " JOB_COLUMNS " FROM repository p CROSS JOIN job j"
                          " ON j.repository = p.name LEFT JOIN runner r ON r.name = j.runner"
                          " WHERE j.state = 'queued' AND j.next_attempt_at_ms <= ?1"
+                         " AND (?2 IS NULL OR p.name IN (SELECT value FROM json_each(?2)))"
                          " ORDER BY p.turn, p.name, j.created_at_ms, j.id LIMIT 1");
     int code;
 
     bind_number(&statement, claim->now_ms);
+    bind_text(&statement, without_github ? claim->tokens : NULL);
     code = statement_step(&statement);
     if (code == SQLITE_DONE)
         return LEDGER_NOT_FOUND;
     if (code != SQLITE_ROW)
         return txn_error(code);
     return job_read(&statement, job) ? LEDGER_OK : LEDGER_NO_MEMORY;
+}
+
+/* What the gates let through. */
+struct gates {
+    enum gate_state github;
+    enum gate_state nomad;
+};
+
+static enum ledger_error
+read_gates(struct ledger_txn *txn, int64_t now_ms, struct gates *gates)
+{
+    struct gate gate;
+    enum ledger_error error = gate_read(txn, "github", now_ms, &gate);
+
+    gates->github = gate.state;
+    if (error == LEDGER_OK)
+        error = gate_read(txn, "nomad", now_ms, &gate);
+    gates->nomad = gate.state;
+    return error;
+}
+
+static enum ledger_error
+mark_probes(struct ledger_txn *txn, const struct gates *gates, const struct order *order)
+{
+    enum ledger_error error = LEDGER_OK;
+
+    if (gates->github == GATE_PROBE)
+        error = gate_probe(txn, "github", order->runner);
+    if (error == LEDGER_OK && gates->nomad == GATE_PROBE)
+        error = gate_probe(txn, "nomad", order->runner);
+    return error;
 }
 
 /* The runner that an earlier attempt named for this job and that never came to live: its dispatch
@@ -144,10 +180,14 @@ order_claim(struct ledger_txn *txn, void *arg)
 {
     struct order_claim *claim = arg;
     struct order *order = claim->out;
-    enum ledger_error error;
+    struct gates gates;
+    enum ledger_error error = read_gates(txn, claim->now_ms, &gates);
 
     *order = (struct order){0};
-    error = pick(txn, claim, &order->job);
+    if (error == LEDGER_OK && gates.nomad == GATE_SHUT)
+        error = LEDGER_NOT_FOUND;
+    if (error == LEDGER_OK)
+        error = pick(txn, claim, gates.github == GATE_SHUT, &order->job);
     if (error == LEDGER_OK) {
         error = find_runner(txn, order);
         if (error == LEDGER_NOT_FOUND)
@@ -158,6 +198,8 @@ order_claim(struct ledger_txn *txn, void *arg)
             error = lease(txn, claim, order);
         if (error == LEDGER_OK)
             error = take_turn(txn, order);
+        if (error == LEDGER_OK)
+            error = mark_probes(txn, &gates, order);
     }
     if (error == LEDGER_OK)
         order->job.attempts++;
@@ -185,12 +227,12 @@ set_runner(struct ledger_txn *txn, const struct order_step *step, const char *st
 }
 
 static enum ledger_error
-end_lease(struct ledger_txn *txn, const struct order_step *step)
+end_lease(struct ledger_txn *txn, const struct order *order)
 {
     struct statement statement =
         txn_prepare(txn, "UPDATE runner SET lease_owner = NULL WHERE name = ?1");
 
-    bind_text(&statement, step->order->runner);
+    bind_text(&statement, order->runner);
     return txn_error(statement_step(&statement));
 }
 
@@ -202,9 +244,12 @@ order_sent(struct ledger_txn *txn, void *arg)
         txn_prepare(txn, "SELECT state, EXISTS (SELECT 1 FROM job WHERE id = runner.job_id"
                          " AND runner = runner.name AND state = 'assigned')"
                          " FROM runner WHERE name = ?1");
+    enum ledger_error error = step->github_passed ? gate_passed(txn, "github") : LEDGER_OK;
     bool was_minting;
     int code;
 
+    if (error != LEDGER_OK)
+        return error;
     bind_text(&statement, step->order->runner);
     code = statement_step(&statement);
     if (code != SQLITE_ROW)
@@ -214,40 +259,77 @@ order_sent(struct ledger_txn *txn, void *arg)
     if (step->wanted)
         return set_runner(txn, step, "sent", true);
     /* One that was never sent has left no trace outside. */
-    return was_minting ? set_runner(txn, step, "gone", false) : end_lease(txn, step);
+    return was_minting ? set_runner(txn, step, "gone", false) : end_lease(txn, step->order);
+}
+
+/* Enters the runner of another receiver, which serves our job as well as our own would have. */
+static enum ledger_error
+adopt(struct ledger_txn *txn, const struct order_step *step)
+{
+    struct statement statement = txn_prepare(
+        txn, "INSERT INTO runner (name, job_id, n, pool, repository, state, child,"
+             " created_at_ms, sent_at_ms, changed_at_ms)"
+             " VALUES (?1, ?2, ?3, ?4, ?5, 'live', ?6, ?7, ?7, ?7)"
+             " ON CONFLICT (name) DO UPDATE SET state = 'live', child = excluded.child");
+    const struct order *order = step->order;
+
+    bind_text(&statement, step->runner);
+    bind_number(&statement, order->job.id);
+    bind_number(&statement, order->n);
+    bind_text(&statement, order->job.pool);
+    bind_text(&statement, order->job.repository);
+    bind_text(&statement, step->child);
+    bind_number(&statement, step->now_ms);
+    return txn_error(statement_step(&statement));
 }
 
 enum ledger_error
 order_live(struct ledger_txn *txn, void *arg)
 {
     const struct order_step *step = arg;
+    bool is_adopted = step->runner != NULL && strcmp(step->runner, step->order->runner) != 0;
     struct statement statement =
-        txn_prepare(txn, "UPDATE job SET last_error = NULL, changed_at_ms = ?2 WHERE id = ?1");
-    enum ledger_error error;
+        txn_prepare(txn, "UPDATE job SET last_error = NULL, held_by = NULL, changed_at_ms = ?2,"
+                         " runner = iif(runner = ?3 AND state = 'assigned', ?4, runner)"
+                         " WHERE id = ?1");
+    enum ledger_error error = gate_passed(txn, "nomad");
 
+    if (error == LEDGER_OK)
+        error = set_runner(txn, step, is_adopted ? "gone" : "live", false);
+    if (error == LEDGER_OK && is_adopted)
+        error = adopt(txn, step);
+    if (error != LEDGER_OK)
+        return error;
     bind_number(&statement, step->order->job.id);
     bind_number(&statement, step->now_ms);
-    error = txn_error(statement_step(&statement));
-    return error == LEDGER_OK ? set_runner(txn, step, "live", false) : error;
+    bind_text(&statement, step->order->runner);
+    bind_text(&statement, is_adopted ? step->runner : step->order->runner);
+    return txn_error(statement_step(&statement));
 }
 
 enum ledger_error
 order_failed(struct ledger_txn *txn, void *arg)
 {
-    const struct order_step *step = arg;
-    struct statement statement =
-        txn_prepare(txn, "UPDATE job SET state = 'queued', next_attempt_at_ms = ?3,"
-                         " last_error = coalesce(?4, last_error), changed_at_ms = ?5"
-                         " WHERE id = ?1 AND runner = ?2 AND state = 'assigned'");
+    const struct order_failure *failure = arg;
+    struct statement statement = txn_prepare(
+        txn, "UPDATE job SET state = 'queued', next_attempt_at_ms = ?3,"
+             " last_error = ?4, held_by = ?5, attempts = attempts - ?6,"
+             " changed_at_ms = ?7 WHERE id = ?1 AND runner = ?2 AND state = 'assigned'");
     enum ledger_error error;
 
-    bind_number(&statement, step->order->job.id);
-    bind_text(&statement, step->order->runner);
-    bind_number(&statement, step->next_attempt_at_ms);
-    bind_text(&statement, step->error);
-    bind_number(&statement, step->now_ms);
+    bind_number(&statement, failure->order->job.id);
+    bind_text(&statement, failure->order->runner);
+    bind_number(&statement, failure->next_attempt_at_ms);
+    bind_text(&statement, failure->error);
+    bind_text(&statement, failure->gate == NULL ? NULL : failure->gate->upstream);
+    bind_number(&statement, !failure->counts);
+    bind_number(&statement, failure->now_ms);
     error = txn_error(statement_step(&statement));
-    return error == LEDGER_OK ? end_lease(txn, step) : error;
+    if (error == LEDGER_OK)
+        error = end_lease(txn, failure->order);
+    if (error == LEDGER_OK && failure->gate != NULL)
+        error = gate_failed(txn, failure->gate, failure->now_ms);
+    return error;
 }
 
 /* Puts one dead process's orders, or those whose lease ran out, back into the queue. */
@@ -309,6 +391,33 @@ expire(struct ledger_txn *txn, struct order_upkeep *upkeep)
     return LEDGER_OK;
 }
 
+/* Forgets what ended long ago, a bounded number at a time: a purge must not hold up deliveries. */
+static enum ledger_error
+purge(struct ledger_txn *txn, struct order_upkeep *upkeep)
+{
+    struct statement runners = txn_prepare(
+        txn,
+        "DELETE FROM runner WHERE job_id IN (SELECT id FROM job WHERE state IN"
+        " ('done', 'failed', 'expired') AND changed_at_ms < ?1 ORDER BY changed_at_ms LIMIT ?2)");
+    struct statement jobs = txn_prepare(
+        txn,
+        "DELETE FROM job WHERE id IN (SELECT id FROM job WHERE state IN"
+        " ('done', 'failed', 'expired') AND changed_at_ms < ?1 ORDER BY changed_at_ms LIMIT ?2)");
+    int code;
+
+    bind_number(&runners, upkeep->now_ms - upkeep->retention_ms);
+    bind_number(&runners, PURGE_MAX);
+    code = statement_step(&runners);
+    if (code != SQLITE_DONE)
+        return txn_error(code);
+    bind_number(&jobs, upkeep->now_ms - upkeep->retention_ms);
+    bind_number(&jobs, PURGE_MAX);
+    code = statement_step(&jobs);
+    if (code == SQLITE_DONE)
+        upkeep->purged = sqlite3_changes(txn->db);
+    return txn_error(code);
+}
+
 enum ledger_error
 order_upkeep(struct ledger_txn *txn, void *arg)
 {
@@ -316,30 +425,51 @@ order_upkeep(struct ledger_txn *txn, void *arg)
     enum ledger_error error;
     int64_t owner;
 
-    upkeep->recovered = upkeep->expired = 0;
+    upkeep->recovered = upkeep->expired = upkeep->purged = 0;
     while ((error = find_dead_owner(txn, upkeep, &owner)) == LEDGER_OK) {
         error = recover(txn, owner, upkeep);
         if (error != LEDGER_OK)
             return error;
     }
-    return error == LEDGER_NOT_FOUND ? expire(txn, upkeep) : error;
+    if (error == LEDGER_NOT_FOUND)
+        error = expire(txn, upkeep);
+    return error == LEDGER_OK ? purge(txn, upkeep) : error;
+}
+
+/* The oldest moment of a column over some rows; INT64_MAX where there is none. */
+static enum ledger_error
+read_oldest(struct statement *statement, int64_t *oldest_ms)
+{
+    int code = statement_step(statement);
+
+    *oldest_ms = INT64_MAX;
+    if (code == SQLITE_ROW)
+        *oldest_ms = read_number(statement);
+    return txn_error(code);
 }
 
 enum ledger_error
 order_upkeep_due(struct ledger_txn *txn, void *arg)
 {
     struct order_upkeep *upkeep = arg;
-    struct statement statement = txn_prepare(
-        txn, "SELECT coalesce(min(next_attempt_at_ms), 9223372036854775807),"
-             " coalesce(min(created_at_ms), 9223372036854775807) FROM job WHERE state = 'queued'");
-    int64_t owner, oldest_ms;
-    int code = statement_step(&statement);
+    struct statement due =
+        txn_prepare(txn, "SELECT coalesce(min(next_attempt_at_ms), 9223372036854775807) FROM job"
+                         " WHERE state = 'queued'");
+    struct statement waiting =
+        txn_prepare(txn, "SELECT coalesce(min(created_at_ms), 9223372036854775807) FROM job"
+                         " WHERE state = 'queued'");
+    struct statement ended =
+        txn_prepare(txn, "SELECT coalesce(min(changed_at_ms), 9223372036854775807) FROM job"
+                         " WHERE state IN ('done', 'failed', 'expired')");
+    int64_t owner, created_at_ms, ended_at_ms;
+    enum ledger_error error = read_oldest(&due, &upkeep->next_due_at_ms);
 
-    if (code != SQLITE_ROW)
-        return code == SQLITE_DONE ? LEDGER_FAILED : txn_error(code);
-    upkeep->next_due_at_ms = read_number(&statement);
-    oldest_ms = read_number(&statement);
-    if (oldest_ms < upkeep->now_ms - JOB_LIFE_MS)
-        return LEDGER_OK;
+    if (error == LEDGER_OK)
+        error = read_oldest(&waiting, &created_at_ms);
+    if (error == LEDGER_OK)
+        error = read_oldest(&ended, &ended_at_ms);
+    if (error != LEDGER_OK || created_at_ms < upkeep->now_ms - JOB_LIFE_MS ||
+        ended_at_ms < upkeep->now_ms - upkeep->retention_ms)
+        return error;
     return find_dead_owner(txn, upkeep, &owner);
 }

@@ -16,6 +16,7 @@
 
 #include <runhook/payload.h>
 
+#include "ledger/gate.h"
 #include "ledger/job.h"
 #include "ledger/ledger.h"
 
@@ -41,7 +42,9 @@ struct order_claim {
     const char *prefix; /* of runner names */
     int64_t now_ms;
     int64_t lease_ms;
-    struct order *out; /* set on LEDGER_OK; the caller ends it with order_fini */
+    const char *tokens; /* a JSON array of the repositories whose registration token is at hand:
+                           their jobs need nothing of GitHub */
+    struct order *out;  /* set on LEDGER_OK; the caller ends it with order_fini */
 };
 /* Takes up the oldest waiting job that is due, repositories in turn, under a lease.
  * LEDGER_NOT_FOUND where none is due. A runner that an earlier attempt named and may have
@@ -51,28 +54,41 @@ enum ledger_error order_claim(struct ledger_txn *txn, void *arg);
 struct order_step {
     const struct order *order;
     int64_t now_ms;
-    const char *child;          /* order_live: the Nomad job that is the runner */
-    const char *error;          /* order_failed: what went wrong; NULL where only time ran out */
-    int64_t next_attempt_at_ms; /* order_failed */
-    bool wanted;                /* set by order_sent */
+    bool github_passed; /* order_sent: GitHub was asked, and gave */
+    bool wanted;        /* set by order_sent */
+    const char *child;  /* order_live: the Nomad job that is the runner */
+    const char *runner; /* order_live: the name that lives in it; NULL for the order's own */
 };
 /* The dispatch is about to go out. `wanted` becomes false where the job has no use for it any more
  * (it was cancelled, or another runner took it): the order is then ended, and nothing may be sent.
  */
 enum ledger_error order_sent(struct ledger_txn *txn, void *arg);
-/* The dispatch came through: the runner is live, the lease ends. */
+/* The dispatch came through: the runner is live, the lease ends. Where another receiver's runner
+ * lives in the child, that one is adopted, and the order's own name, which nobody ever used, is
+ * gone. */
 enum ledger_error order_live(struct ledger_txn *txn, void *arg);
-/* It did not: the job waits again, the lease ends. */
+
+struct order_failure {
+    const struct order *order;
+    int64_t now_ms;
+    int64_t next_attempt_at_ms;
+    const char *error;
+    bool counts; /* as an attempt; it does not where only our own end broke it off */
+    const struct gate_failure *gate; /* where the upstream itself is in trouble; else NULL */
+};
+/* It did not come through: the job waits again, the lease ends. */
 enum ledger_error order_failed(struct ledger_txn *txn, void *arg);
 
 struct order_upkeep {
     const struct ledger *ledger;
     int64_t now_ms;
     int64_t recovered;      /* set: orders of processes that died, put back into the queue */
+    int64_t retention_ms;   /* how long ended jobs are kept */
     int64_t expired;        /* set: jobs that GitHub has given up on by now */
+    int64_t purged;         /* set: jobs that ended long enough ago, and are forgotten */
     int64_t next_due_at_ms; /* set: when the next waiting job is due; INT64_MAX where none waits */
 };
-/* What the passing of time does: leases of the dead end, jobs expire. */
+/* What the passing of time does: leases of the dead end, jobs expire, ended ones are purged. */
 enum ledger_error order_upkeep(struct ledger_txn *txn, void *arg);
 
 /* Reads what order_upkeep would have to do: LEDGER_OK where something, LEDGER_NOT_FOUND where

@@ -27,6 +27,18 @@ rules_job_next(enum job_state from, enum job_event event)
     return from;
 }
 
+int64_t
+rules_backoff_ms(int64_t initial_ms, int64_t max_ms, int64_t n, uint32_t jitter)
+{
+    int64_t delay_ms = initial_ms;
+
+    for (int64_t i = 1; i < n && delay_ms < max_ms; i++)
+        delay_ms *= 2;
+    if (delay_ms > max_ms)
+        delay_ms = max_ms;
+    return delay_ms - delay_ms * (jitter % 1024) / 4096;
+}
+
 const char *
 job_state_text(enum job_state state)
 {

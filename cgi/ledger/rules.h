@@ -32,6 +32,13 @@ enum job_event {
 /* The state after an event. The same as `from` where the event changes nothing. */
 enum job_state rules_job_next(enum job_state from, enum job_event event);
 
+/*
+ * How long to wait after the n-th failure in a row (from 1): `initial_ms`, doubled with each
+ * further one up to `max_ms`, less up to a quarter of it by `jitter` (any number), so that what
+ * failed together does not come again together. Never more than the doubling says.
+ */
+int64_t rules_backoff_ms(int64_t initial_ms, int64_t max_ms, int64_t n, uint32_t jitter);
+
 /* As it is stored and shown; and back, JOB_NONE for any other text. */
 const char *job_state_text(enum job_state state);
 enum job_state job_state_parse(const char *text);

@@ -48,6 +48,8 @@ static const char schema_1[] =
     "  runner TEXT," /* the one assigned, and once running the one that runs it, ours or not */
     "  attempts INTEGER NOT NULL DEFAULT 0,"
     "  next_attempt_at_ms INTEGER NOT NULL DEFAULT 0,"
+    "  held_by TEXT," /* the upstream whose trouble it waits out; NULL where its trouble is its own
+                       */
     "  last_error TEXT,"
     "  created_at_ms INTEGER NOT NULL,"
     "  received_at_ms INTEGER NOT NULL,"
@@ -55,6 +57,7 @@ static const char schema_1[] =
     ") STRICT;"
     "CREATE INDEX job_waiting ON job (repository, created_at_ms, id) WHERE state = 'queued';"
     "CREATE INDEX job_due ON job (next_attempt_at_ms) WHERE state = 'queued';"
+    "CREATE INDEX job_ended ON job (changed_at_ms) WHERE state IN ('done', 'failed', 'expired');"
 
     /* Supply: one row an attempt to give a job a Nomad child. */
     "CREATE TABLE runner ("
@@ -70,9 +73,19 @@ static const char schema_1[] =
     "  lease_until_ms INTEGER NOT NULL DEFAULT 0,"
     "  created_at_ms INTEGER NOT NULL,"
     "  sent_at_ms INTEGER NOT NULL DEFAULT 0,"
-    "  changed_at_ms INTEGER NOT NULL,"
-    "  UNIQUE (job_id, n)"
+    "  changed_at_ms INTEGER NOT NULL"
     ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX runner_job ON runner (job_id, n);"
+    /* One circuit breaker for each: see ledger/gate.h. `probe` is the runner whose order probes. */
+    "CREATE TABLE upstream ("
+    "  name TEXT PRIMARY KEY,"
+    "  failures INTEGER NOT NULL DEFAULT 0,"
+    "  shut_until_ms INTEGER NOT NULL DEFAULT 0,"
+    "  probe TEXT,"
+    "  error TEXT"
+    ") STRICT, WITHOUT ROWID;"
+    "INSERT INTO upstream (name) VALUES ('github'), ('nomad');"
+
     "CREATE INDEX runner_leased ON runner (lease_owner) WHERE lease_owner IS NOT NULL;"
 
     "PRAGMA user_version = 1;";

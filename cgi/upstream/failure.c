@@ -36,6 +36,8 @@ failure_text(enum failure_kind kind)
         [FAILURE_REJECTED] = "rejected",
         [FAILURE_SERVER] = "server",
         [FAILURE_NOMAD_JOB] = "nomad_job",
+        [FAILURE_NOMAD_ODD] = "nomad_odd",
+        [FAILURE_NO_CHILD] = "no_child",
         [FAILURE_CONFIGURATION] = "configuration",
         [FAILURE_STOPPED] = "stopped",
         [FAILURE_LOCAL] = "local",

@@ -35,10 +35,13 @@ enum failure_kind {
     FAILURE_REJECTED,      /* another 4xx */
     FAILURE_SERVER,        /* a 5xx that passes by itself */
     FAILURE_NOMAD_JOB,     /* Nomad's 500 for a dispatch that its job does not take */
+    FAILURE_NOMAD_ODD,     /* Nomad's 500 for this dispatch, with words that we do not know */
+    FAILURE_NO_CHILD,      /* Nomad named a child that is not there: a race between dispatches */
     FAILURE_CONFIGURATION, /* nothing was sent: what we hold does not make a request */
     FAILURE_STOPPED,       /* given up because the program ends */
     FAILURE_LOCAL,         /* out of memory, or libcurl itself */
 };
+#define FAILURE_KINDS (FAILURE_LOCAL + 1)
 
 struct failure {
     enum failure_kind kind;

@@ -50,13 +50,27 @@ github_free(struct github *github)
     free(github);
 }
 
+/* GitHub's limits are 403s too: told by their headers, and the secondary ones at times by their
+ * words alone (docs.github.com, "Rate limits for the REST API"). */
+static bool
+is_rate_limit(const struct http_reply *reply)
+{
+    static const char *const words[] = {"rate limit", "abuse detection"};
+
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcasestr(buffer_text(&reply->body), words[i]) != NULL)
+            return true;
+    }
+    return reply->rate_limited;
+}
+
 /* Says what a refusing answer means to the person who has to act. */
 static bool
 refused(const char *repository, const struct http_reply *reply, struct failure *failure)
 {
     long status = reply->status;
 
-    if ((status == 403 || status == 429) && (reply->rate_limited || status == 429))
+    if (status == 429 || (status == 403 && is_rate_limit(reply)))
         (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_RATE_LIMITED,
                           "GitHub's rate limit is used up (%ld)", status);
     else if (status == 401)

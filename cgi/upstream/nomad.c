@@ -7,6 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/evp.h>
+
+#include <runhook/payload.h>
+
 #include "text/json.h"
 #include "upstream/quote.h"
 
@@ -63,44 +67,75 @@ nomad_dispatched_fini(struct nomad_dispatched *dispatched)
     *dispatched = (struct nomad_dispatched){0};
 }
 
+/* Begins a path of a job, with what selects namespace and region after it. `suffix` is "" or "/…".
+ * The slash in a child's id is escaped too, or Nomad would take the rest for a verb. */
+static bool
+add_job_path(const struct nomad_config *config, const char *job, const char *suffix,
+             struct buffer *out)
+{
+    const char *const pairs[][2] = {{"namespace", config->ns}, {"region", config->region}};
+    const char *separator = "?";
+
+    (void)buffer_add_text(out, "/v1/job/");
+    (void)http_escape(out, job);
+    (void)buffer_add_text(out, suffix);
+    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+        if (pairs[i][1] == NULL)
+            continue;
+        (void)buffer_addf(out, "%s%s=", separator, pairs[i][0]);
+        (void)http_escape(out, pairs[i][1]);
+        separator = "&";
+    }
+    return !out->failed;
+}
+
 bool
 nomad_dispatch_path(const struct nomad_config *config, const char *job,
                     const char *idempotency_token, struct buffer *out)
 {
-    (void)buffer_add_text(out, "/v1/job/");
-    (void)http_escape(out, job);
-    (void)buffer_add_text(out, "/dispatch?");
-    if (config->ns != NULL) {
-        (void)buffer_add_text(out, "namespace=");
-        (void)http_escape(out, config->ns);
-        (void)buffer_add_text(out, "&");
-    }
-    if (config->region != NULL) {
-        (void)buffer_add_text(out, "region=");
-        (void)http_escape(out, config->region);
-        (void)buffer_add_text(out, "&");
-    }
-    (void)buffer_add_text(out, "idempotency_token=");
+    (void)add_job_path(config, job, "/dispatch", out);
+    (void)buffer_addf(
+        out, "%cidempotency_token=", config->ns == NULL && config->region == NULL ? '?' : '&');
     return http_escape(out, idempotency_token);
 }
 
-/* What Nomad's 500s for a dispatch say when the job or what we send to it is wrong (from
- * nomad/job_endpoint.go and nomad/structs): they come again until a person acts. */
-static bool
-needs_operator(const char *text)
+/*
+ * What Nomad's 500s say (from nomad/job_endpoint.go, nomad/structs/errors.go and nomad/rpc.go): the
+ * first come again until a person acts, the others pass by themselves. Words that stand in neither
+ * list may be about this one dispatch.
+ */
+static enum failure_kind
+classify_500(const char *text)
 {
-    static const char *const texts[] = {
-        "parameterized job not found",    "Payload exceeds maximum size",
-        "unpermitted metadata keys",      "required meta keys",
-        "is not a parameterized job",     "Payload is not provided but required",
-        "Payload provided but forbidden", "can't be dispatched",
+    static const struct {
+        const char *words;
+        enum failure_kind kind;
+    } known[] = {
+        {"parameterized job not found", FAILURE_NOMAD_JOB},
+        {"is not a parameterized job", FAILURE_NOMAD_JOB},
+        {"Payload exceeds maximum size", FAILURE_NOMAD_JOB},
+        {"Payload is not provided but required", FAILURE_NOMAD_JOB},
+        {"Payload provided but forbidden", FAILURE_NOMAD_JOB},
+        {"unpermitted metadata keys", FAILURE_NOMAD_JOB},
+        {"required meta keys", FAILURE_NOMAD_JOB},
+        {"can't dispatch", FAILURE_NOMAD_JOB},
+        {"No cluster leader", FAILURE_SERVER},
+        {"No path to region", FAILURE_SERVER},
+        {"No servers", FAILURE_SERVER},
+        {"Not ready to serve", FAILURE_SERVER},
+        {"leadership", FAILURE_SERVER},
+        {"rpc error", FAILURE_SERVER},
+        {"timed out", FAILURE_SERVER},
+        {"timeout", FAILURE_SERVER},
+        {"connection", FAILURE_SERVER},
+        {"EOF", FAILURE_SERVER},
     };
 
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        if (strcasestr(text, texts[i]) != NULL)
-            return true;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strcasestr(text, known[i].words) != NULL)
+            return known[i].kind;
     }
-    return false;
+    return FAILURE_NOMAD_ODD;
 }
 
 /* Appends what Nomad said, unless it repeats what is not for a log. A window of the body may be
@@ -131,6 +166,7 @@ refused(const struct nomad_config *config, const struct nomad_order *order,
 {
     const char *job = order->job;
     struct buffer detail = BUFFER_INIT(1024);
+    enum failure_kind kind_500 = classify_500(buffer_text(&reply->body));
     long status = reply->status;
 
     quote(config, order, reply, &detail);
@@ -154,12 +190,12 @@ refused(const struct nomad_config *config, const struct nomad_order *order,
                           "Nomad's address redirects (%ld): [nomad] address is not the API's, or a "
                           "login stands before it",
                           status);
-    else if (status >= 500 && needs_operator(buffer_text(&reply->body)))
+    else if (status == 500 && kind_500 == FAILURE_NOMAD_JOB)
         (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_NOMAD_JOB,
                           "Nomad's job %.64s does not take the dispatch: %.150s", job,
                           buffer_text(&detail));
     else if (status >= 500)
-        (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_SERVER,
+        (void)failure_set(failure, UPSTREAM_NOMAD, status == 500 ? kind_500 : FAILURE_SERVER,
                           "Nomad has trouble (%ld: %.150s)", status, buffer_text(&detail));
     else
         (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_REJECTED, "Nomad answered %ld: %.150s",
@@ -193,37 +229,109 @@ read_dispatched(const struct http_reply *reply, struct nomad_dispatched *dispatc
     return done;
 }
 
-bool
-nomad_dispatch(struct nomad *nomad, const struct nomad_order *order,
-               struct nomad_dispatched *dispatched, struct failure *failure)
+/* Sends a request about a job, with everything that lets us in. */
+static bool
+send_request(struct nomad *nomad, const char *method, const struct buffer *path,
+             const struct nomad_order *order, struct http_reply *reply, struct failure *failure)
 {
     const struct nomad_config *config = nomad->config;
+    bool has_body = order->body != NULL;
     const struct http_header headers[] = {
-        {.name = "Content-Type", .value = "application/json;charset=UTF-8"},
+        {.name = "Content-Type", .value = has_body ? "application/json;charset=UTF-8" : NULL},
         {.name = "Authorization", .prefix = "Bearer ", .secret = config->token},
         {.name = "X-Nomad-Token", .secret = config->token},
         {.name = "CF-Access-Client-Id", .secret = config->cf_access_client_id},
         {.name = "CF-Access-Client-Secret", .secret = config->cf_access_client_secret},
     };
+    const struct http_request request = {.method = method,
+                                         .path = buffer_text(path),
+                                         .headers = headers,
+                                         .headers_len = sizeof headers / sizeof headers[0],
+                                         .body = order->body,
+                                         .body_len = order->body_len};
+
+    if (path->failed)
+        return failure_set(failure, UPSTREAM_NOMAD, FAILURE_LOCAL, "out of memory");
+    return http_send(nomad->client, &request, reply, failure);
+}
+
+bool
+nomad_dispatch(struct nomad *nomad, const struct nomad_order *order,
+               struct nomad_dispatched *dispatched, struct failure *failure)
+{
     struct buffer path = BUFFER_INIT(PATH_MAX_BYTES);
-    struct http_request request = {.method = "POST",
-                                   .headers = headers,
-                                   .headers_len = sizeof headers / sizeof headers[0],
-                                   .body = order->body,
-                                   .body_len = order->body_len};
     struct http_reply reply;
     bool done = false;
 
     *dispatched = (struct nomad_dispatched){0};
-    if (!nomad_dispatch_path(config, order->job, order->idempotency_token, &path)) {
-        (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_LOCAL, "out of memory");
-        goto out;
+    (void)nomad_dispatch_path(nomad->config, order->job, order->idempotency_token, &path);
+    if (send_request(nomad, "POST", &path, order, &reply, failure)) {
+        done = reply.status == 200 ? read_dispatched(&reply, dispatched, failure)
+                                   : refused(nomad->config, order, &reply, failure);
+        http_reply_fini(&reply);
     }
-    request.path = buffer_text(&path);
-    if (!http_send(nomad->client, &request, &reply, failure))
+    buffer_fini(&path);
+    return done;
+}
+
+void
+nomad_child_fini(struct nomad_child *child)
+{
+    free(child->runner_name);
+    *child = (struct nomad_child){0};
+}
+
+/* The runner's name in a payload, which Nomad gives in base64. A payload that is none of ours has
+ * no such name, which is no failure. */
+static char *
+read_runner_name(const char *base64)
+{
+    size_t len = strlen(base64);
+    struct buffer payload = BUFFER_INIT(RH_PAYLOAD_MAX + 3);
+    unsigned char *bytes = len == 0 || len % 4 != 0 ? NULL : malloc(len / 4 * 3 + 1);
+    char *name = NULL;
+    cJSON *json;
+    int decoded =
+        bytes == NULL ? -1 : EVP_DecodeBlock(bytes, (const unsigned char *)base64, (int)len);
+
+    for (size_t i = len; decoded > 0 && base64[i - 1] == '='; i--)
+        decoded--; /* padding, which OpenSSL decodes to zero bytes */
+    if (decoded > 0 && buffer_add(&payload, bytes, (size_t)decoded)) {
+        json = json_parse(&payload);
+        if (json_text(json, "runner_name") != NULL &&
+            strlen(json_text(json, "runner_name")) <= RH_RUNNER_NAME_MAX)
+            name = strdup(json_text(json, "runner_name"));
+        json_wipe(json);
+    }
+    buffer_wipe(&payload);
+    rh_wipe_free(bytes, len == 0 ? 0 : len / 4 * 3);
+    return name;
+}
+
+bool
+nomad_child(struct nomad *nomad, const char *id, struct nomad_child *child, struct failure *failure)
+{
+    const struct nomad_order order = {.job = id};
+    struct buffer path = BUFFER_INIT(PATH_MAX_BYTES);
+    struct http_reply reply;
+    cJSON *json = NULL;
+    bool done = false;
+
+    *child = (struct nomad_child){0};
+    (void)add_job_path(nomad->config, id, "", &path);
+    if (!send_request(nomad, "GET", &path, &order, &reply, failure))
         goto out;
-    done = reply.status == 200 ? read_dispatched(&reply, dispatched, failure)
-                               : refused(config, order, &reply, failure);
+    if (reply.status != 200) {
+        (void)refused(nomad->config, &order, &reply, failure);
+    } else if ((json = json_parse(&reply.body)) == NULL) {
+        (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_GARBAGE,
+                          "the answer about a job is no JSON: is [nomad] address Nomad's?");
+    } else {
+        if (json_text(json, "Payload") != NULL)
+            child->runner_name = read_runner_name(json_text(json, "Payload"));
+        done = true;
+    }
+    json_wipe(json);
     http_reply_fini(&reply);
 out:
     buffer_fini(&path);

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include <cjson/cJSON.h>
+
 #include "clock/clock.h"
 
 /* More repositories than a small cluster serves; beyond them the one that expires first goes. */
@@ -101,6 +103,12 @@ find(struct token_cache *cache, const char *repository)
     return entry;
 }
 
+static bool
+is_good(const struct entry *entry)
+{
+    return entry->token != NULL && entry->good_until_ms > clock_now_ms();
+}
+
 /* Asks GitHub, with the lock open meanwhile. */
 static bool
 ask(struct token_cache *cache, struct entry *entry, struct github *github, struct failure *failure)
@@ -125,21 +133,43 @@ ask(struct token_cache *cache, struct entry *entry, struct github *github, struc
 
 bool
 token_cache_get(struct token_cache *cache, struct github *github, const char *repository,
-                struct rh_secret **token, struct failure *failure)
+                struct rh_secret **token, bool *asked, struct failure *failure)
 {
     struct entry *entry;
     bool done = true;
 
     *token = NULL;
+    *asked = false;
     (void)pthread_mutex_lock(&cache->lock);
     /* Looked up again after each wait: meanwhile the entry may have been dropped. */
     while ((entry = find(cache, repository)) != NULL && entry->asking)
         (void)pthread_cond_wait(&cache->answered, &cache->lock);
-    if (entry != NULL && (entry->token == NULL || entry->good_until_ms <= clock_now_ms()))
+    if (entry != NULL && !is_good(entry)) {
+        *asked = true;
         done = ask(cache, entry, github, failure);
+    }
     if (entry == NULL || (done && rh_secret_new(rh_secret_bytes(entry->token),
                                                 rh_secret_len(entry->token), token) != RH_OK))
         done = failure_set(failure, UPSTREAM_GITHUB, FAILURE_LOCAL, "out of memory");
     (void)pthread_mutex_unlock(&cache->lock);
     return done;
+}
+
+char *
+token_cache_repositories(struct token_cache *cache)
+{
+    cJSON *array = cJSON_CreateArray();
+    char *text = NULL;
+    bool done = array != NULL;
+
+    (void)pthread_mutex_lock(&cache->lock);
+    for (size_t i = 0; done && i < cache->len; i++) {
+        if (is_good(cache->entries[i]))
+            done = cJSON_AddItemToArray(array, cJSON_CreateString(cache->entries[i]->repository));
+    }
+    (void)pthread_mutex_unlock(&cache->lock);
+    if (done)
+        text = cJSON_PrintUnformatted(array);
+    cJSON_Delete(array);
+    return text;
 }

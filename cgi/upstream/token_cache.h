@@ -22,8 +22,13 @@ struct token_cache;
 struct token_cache *token_cache_new(void);
 void token_cache_free(struct token_cache *cache);
 
-/* Gives a registration token for the repository, from memory or from GitHub. The caller owns it. */
+/* Gives a registration token for the repository, from memory or from GitHub: `*asked` says which.
+ * The caller owns it. */
 bool token_cache_get(struct token_cache *cache, struct github *github, const char *repository,
-                     struct rh_secret **token, struct failure *failure);
+                     struct rh_secret **token, bool *asked, struct failure *failure);
+
+/* The repositories whose token is at hand, as a JSON array, which the caller frees with cJSON_free.
+ * NULL when out of memory. */
+char *token_cache_repositories(struct token_cache *cache);
 
 #endif

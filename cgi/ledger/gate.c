@@ -1,0 +1,98 @@
+/*
+ * The circuit breaker before each upstream.
+ * SPDX-License-Identifier: MIT
+ */
+#include "ledger/gate.h"
+
+#include <stdio.h>
+
+#include "ledger/rules.h"
+
+enum ledger_error
+gate_read(struct ledger_txn *txn, const char *upstream, int64_t now_ms, struct gate *gate)
+{
+    /* A probe is under way as long as its order's lease lasts. */
+    struct statement statement = txn_prepare(
+        txn, "SELECT failures, shut_until_ms, coalesce(error, ''), EXISTS (SELECT 1 FROM"
+             " runner WHERE name = upstream.probe AND lease_owner IS NOT NULL)"
+             " FROM upstream WHERE name = ?1");
+    bool is_probed;
+    int code;
+
+    *gate = (struct gate){.state = GATE_OPEN};
+    (void)snprintf(gate->upstream, sizeof gate->upstream, "%s", upstream);
+    bind_text(&statement, upstream);
+    code = statement_step(&statement);
+    if (code != SQLITE_ROW)
+        return txn_error(code);
+    gate->failures = read_number(&statement);
+    gate->shut_until_ms = read_number(&statement);
+    (void)snprintf(gate->error, sizeof gate->error, "%s", read_text(&statement));
+    is_probed = read_number(&statement) != 0;
+    if (gate->shut_until_ms != 0)
+        gate->state = now_ms < gate->shut_until_ms || is_probed ? GATE_SHUT : GATE_PROBE;
+    return LEDGER_OK;
+}
+
+enum ledger_error
+gate_probe(struct ledger_txn *txn, const char *upstream, const char *runner)
+{
+    struct statement statement = txn_prepare(txn, "UPDATE upstream SET probe = ?2 WHERE name = ?1");
+
+    bind_text(&statement, upstream);
+    bind_text(&statement, runner);
+    return txn_error(statement_step(&statement));
+}
+
+enum ledger_error
+gate_passed(struct ledger_txn *txn, const char *upstream)
+{
+    struct statement open =
+        txn_prepare(txn, "UPDATE upstream SET failures = 0, shut_until_ms = 0, probe = NULL,"
+                         " error = NULL WHERE name = ?1 AND failures > 0 RETURNING shut_until_ms");
+    struct statement due = txn_prepare(txn, "UPDATE job SET next_attempt_at_ms = 0, held_by = NULL"
+                                            " WHERE state = 'queued' AND held_by = ?1");
+    int code;
+
+    bind_text(&open, upstream);
+    code = statement_step(&open);
+    if (code == SQLITE_DONE)
+        return LEDGER_OK; /* it was open, and nothing had failed */
+    if (code != SQLITE_ROW)
+        return txn_error(code);
+    bind_text(&due, upstream);
+    return txn_error(statement_step(&due));
+}
+
+enum ledger_error
+gate_failed(struct ledger_txn *txn, const struct gate_failure *failure, int64_t now_ms)
+{
+    struct statement statement =
+        txn_prepare(txn, "UPDATE upstream SET failures = failures + 1, error = ?2, probe = NULL,"
+                         " shut_until_ms = ?3 WHERE name = ?1");
+    struct gate gate;
+    enum ledger_error error = gate_read(txn, failure->upstream, now_ms, &gate);
+    int64_t until_ms = 0;
+
+    /* Of several requests that were under way together, the first shuts the gate; the others are no
+     * news, and must not lengthen its time. */
+    if (error != LEDGER_OK || (now_ms < gate.shut_until_ms && failure->shut_ms < 0))
+        return error;
+    if (failure->shut_ms >= 0)
+        until_ms = now_ms + failure->shut_ms;
+    else if (gate.failures + 1 >= GATE_FAILURES)
+        until_ms = now_ms + rules_backoff_ms(failure->initial_ms, failure->max_ms,
+                                             gate.failures + 2 - GATE_FAILURES, failure->jitter);
+    bind_text(&statement, failure->upstream);
+    bind_text(&statement, failure->error);
+    bind_number(&statement, until_ms);
+    return txn_error(statement_step(&statement));
+}
+
+enum ledger_error
+gate_ask_anew(struct ledger_txn *txn, void *arg)
+{
+    (void)arg;
+    return txn_error(
+        txn_execute(txn, "UPDATE upstream SET shut_until_ms = 1 WHERE shut_until_ms > 1"));
+}
