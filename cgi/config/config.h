@@ -71,6 +71,7 @@ struct github_config {
     struct rh_secret *webhook_secret;
     struct rh_secret *webhook_secret_previous; /* NULL where not set */
     struct rh_secret *token;
+    char *token_file; /* where it came from, to be read again; NULL where it stands in place */
     int64_t connect_timeout_s;
     int64_t timeout_s;
 };
@@ -79,6 +80,7 @@ struct github_config {
 struct nomad_config {
     char *address; /* http://…, https://… or unix:///…, without a slash at its end */
     struct rh_secret *token;
+    char *token_file; /* as above */
     char *ns;
     char *region;
     char *ca_cert;

@@ -9,6 +9,8 @@
 
 #include "config/values.h"
 
+#define PATH_LEN_MAX 4096
+
 /* One row. What follows the member are designated initializers of the rest. */
 #define ROW(base, section_name, key_name, value_kind, member, ...)           \
     {                                                                        \
@@ -47,14 +49,16 @@ const struct key config_keys[] = {
            .required = true),
     GITHUB("webhook_secret_previous", VALUE_SECRET, webhook_secret_previous,
            .environment = "GITHUB_WEBHOOK_SECRET_PREVIOUS"),
-    GITHUB("token", VALUE_SECRET, token, .environment = "GITHUB_TOKEN", .required = true),
+    GITHUB("token", VALUE_SECRET, token, .environment = "GITHUB_TOKEN", .required = true,
+           .path_offset = offsetof(struct config, github.token_file)),
     GITHUB("connect_timeout", VALUE_NUMBER, connect_timeout_s, .min = 1, .max = 60,
            .fallback = "5"),
     GITHUB("timeout", VALUE_NUMBER, timeout_s, .min = 1, .max = 300, .fallback = "20"),
 
     NOMAD("address", VALUE_ADDRESS, address, .fallback = "http://127.0.0.1:4646",
           .environment = "NOMAD_ADDR"),
-    NOMAD("token", VALUE_SECRET, token, .environment = "NOMAD_TOKEN"),
+    NOMAD("token", VALUE_SECRET, token, .environment = "NOMAD_TOKEN",
+          .path_offset = offsetof(struct config, nomad.token_file)),
     NOMAD("namespace", VALUE_TEXT, ns, .max = 128, .environment = "NOMAD_NAMESPACE"),
     NOMAD("region", VALUE_TEXT, region, .max = 128, .environment = "NOMAD_REGION"),
     NOMAD("ca_cert", VALUE_PATH, ca_cert, .environment = "NOMAD_CACERT"),
@@ -105,6 +109,24 @@ key_section_known(const char *section)
     return false;
 }
 
+/* The environment may put a token in place over one from a file: then there is no file. */
+static bool
+set_secret(const struct key *key, void *base, const char *text, bool is_file,
+           struct rh_reason *reason)
+{
+    struct rh_secret **member = (void *)((char *)base + key->offset);
+    char **path = key->path_offset == 0 ? NULL : (void *)((char *)base + key->path_offset);
+
+    if (path != NULL) {
+        free(*path);
+        *path = NULL;
+    }
+    if (!is_file)
+        return value_secret(text, member, reason);
+    return value_secret_file(text, member, reason) &&
+           (path == NULL || value_text(text, PATH_LEN_MAX, path, reason));
+}
+
 bool
 key_set(const struct key *key, void *base, const char *text, bool is_file, struct rh_reason *reason)
 {
@@ -137,8 +159,7 @@ key_set(const struct key *key, void *base, const char *text, bool is_file, struc
     case VALUE_META:
         return value_meta(text, member, reason);
     case VALUE_SECRET:
-        return is_file ? value_secret_file(text, member, reason)
-                       : value_secret(text, member, reason);
+        return set_secret(key, base, text, is_file, reason);
     }
     return false;
 }
@@ -163,6 +184,8 @@ key_fini(const struct key *key, void *base)
         break;
     case VALUE_SECRET:
         rh_secret_free(*(struct rh_secret **)member);
+        if (key->path_offset != 0)
+            free(*(char **)(void *)((char *)base + key->path_offset));
         break;
     case VALUE_NUMBER:
     case VALUE_MODE:

@@ -33,6 +33,7 @@ struct key {
     enum value_kind kind;
     size_t offset;           /* of its member in struct config, or in struct pool */
     int64_t min, max;        /* of VALUE_NUMBER; max of VALUE_TEXT and VALUE_NAME */
+    size_t path_offset;      /* of the member that keeps the path of a secret's file; 0 for none */
     const char *fallback;    /* the default, as it would stand in the file; NULL for none */
     const char *environment; /* the variable that overrides it; NULL for none */
     bool required;

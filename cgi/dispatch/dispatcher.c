@@ -31,6 +31,8 @@ struct dispatcher {
     struct ledger *ledger;
     struct log *log;
     struct token_cache *tokens;
+    struct credential *github_token;
+    struct credential *nomad_token;
     http_deadline deadline;
 
     pthread_mutex_t lock;
@@ -57,8 +59,11 @@ dispatcher_new(const struct config *config, struct ledger *ledger, struct log *l
     (void)pthread_mutex_init(&dispatcher->lock, NULL);
     (void)pthread_cond_init(&dispatcher->woken, NULL);
     dispatcher->tokens = token_cache_new();
+    dispatcher->github_token = credential_new(config->github.token, config->github.token_file);
+    dispatcher->nomad_token = credential_new(config->nomad.token, config->nomad.token_file);
     dispatcher->workers = calloc((size_t)config->server.dispatchers, sizeof *dispatcher->workers);
-    if (dispatcher->tokens == NULL || dispatcher->workers == NULL) {
+    if (dispatcher->tokens == NULL || dispatcher->github_token == NULL ||
+        dispatcher->nomad_token == NULL || dispatcher->workers == NULL) {
         dispatcher_free(dispatcher);
         return NULL;
     }
@@ -70,6 +75,8 @@ dispatcher_free(struct dispatcher *dispatcher)
 {
     if (dispatcher == NULL)
         return;
+    credential_free(dispatcher->github_token);
+    credential_free(dispatcher->nomad_token);
     token_cache_free(dispatcher->tokens);
     free(dispatcher->workers);
     (void)pthread_cond_destroy(&dispatcher->woken);
@@ -85,8 +92,10 @@ teller_init(struct dispatcher *dispatcher, struct storyteller *teller)
         .ledger = dispatcher->ledger,
         .log = dispatcher->log,
         .tokens = dispatcher->tokens,
-        .github = github_new(&dispatcher->config->github, &dispatcher->deadline),
-        .nomad = nomad_new(&dispatcher->config->nomad, &dispatcher->deadline),
+        .github = github_new(&dispatcher->config->github, dispatcher->github_token,
+                             &dispatcher->deadline),
+        .nomad =
+            nomad_new(&dispatcher->config->nomad, dispatcher->nomad_token, &dispatcher->deadline),
     };
     return teller->github != NULL && teller->nomad != NULL;
 }

@@ -17,18 +17,20 @@
 
 struct github {
     const struct github_config *config;
+    struct credential *token;
     struct http_origin origin;
     struct http_client *client;
 };
 
 struct github *
-github_new(const struct github_config *config, http_deadline *deadline)
+github_new(const struct github_config *config, struct credential *token, http_deadline *deadline)
 {
     struct github *github = calloc(1, sizeof *github);
 
     if (github == NULL)
         return NULL;
     github->config = config;
+    github->token = token;
     github->origin = (struct http_origin){.upstream = UPSTREAM_GITHUB,
                                           .base = config->api_url,
                                           .connect_timeout_ms = config->connect_timeout_s * 1000,
@@ -135,18 +137,42 @@ read_token(const struct http_reply *reply, struct rh_secret **token, int64_t *ex
     return done;
 }
 
+/* Sends a request under the token of now; once more at once where GitHub refuses that and its file
+ * holds another by now. */
+static bool
+send_request(struct github *github, const char *method, const char *path, struct http_reply *reply,
+             struct failure *failure)
+{
+    bool answered = false, again = true;
+
+    while (again) {
+        struct rh_secret *token;
+        bool got = credential_get(github->token, &token);
+        const struct http_header headers[] = {
+            {.name = "Authorization", .prefix = "Bearer ", .secret = token},
+            {.name = "Accept", .value = "application/vnd.github+json"},
+            {.name = "X-GitHub-Api-Version", .value = github->config->api_version},
+        };
+        const struct http_request request = {.method = method,
+                                             .path = path,
+                                             .headers = headers,
+                                             .headers_len = sizeof headers / sizeof headers[0]};
+
+        answered = got ? http_send(github->client, &request, reply, failure)
+                       : failure_set(failure, UPSTREAM_GITHUB, FAILURE_LOCAL, "out of memory");
+        again = answered && reply->status == 401 && credential_renew(github->token, token);
+        if (again)
+            http_reply_fini(reply);
+        rh_secret_free(token);
+    }
+    return answered;
+}
+
 bool
 github_registration_token(struct github *github, const char *repository, struct rh_secret **token,
                           int64_t *expires_at_ms, struct failure *failure)
 {
-    const struct http_header headers[] = {
-        {.name = "Authorization", .prefix = "Bearer ", .secret = github->config->token},
-        {.name = "Accept", .value = "application/vnd.github+json"},
-        {.name = "X-GitHub-Api-Version", .value = github->config->api_version},
-    };
     struct buffer path = BUFFER_INIT(PATH_MAX_BYTES);
-    struct http_request request = {
-        .method = "POST", .headers = headers, .headers_len = sizeof headers / sizeof headers[0]};
     struct http_reply reply;
     bool done = false;
 
@@ -157,15 +183,11 @@ github_registration_token(struct github *github, const char *repository, struct 
         !buffer_addf(&path, "/repos/%s/actions/runners/registration-token", repository)) {
         (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_CONFIGURATION,
                           "the repository's name cannot stand in a URL");
-        goto out;
+    } else if (send_request(github, "POST", buffer_text(&path), &reply, failure)) {
+        done = reply.status == 201 ? read_token(&reply, token, expires_at_ms, failure)
+                                   : refused(repository, &reply, failure);
+        http_reply_fini(&reply);
     }
-    request.path = buffer_text(&path);
-    if (!http_send(github->client, &request, &reply, failure))
-        goto out;
-    done = reply.status == 201 ? read_token(&reply, token, expires_at_ms, failure)
-                               : refused(repository, &reply, failure);
-    http_reply_fini(&reply);
-out:
     buffer_fini(&path);
     return done;
 }

@@ -9,13 +9,15 @@
 #include <stdint.h>
 
 #include "config/config.h"
+#include "upstream/credential.h"
 #include "upstream/failure.h"
 #include "upstream/http.h"
 
-/* The API and our access to it, for one thread at a time. Borrows the configuration. */
+/* The API and our access to it, for one thread at a time. Borrows all that it is made of. */
 struct github;
 
-struct github *github_new(const struct github_config *config, http_deadline *deadline);
+struct github *github_new(const struct github_config *config, struct credential *token,
+                          http_deadline *deadline);
 void github_free(struct github *github);
 
 /*

@@ -23,18 +23,20 @@
 
 struct nomad {
     const struct nomad_config *config;
+    struct credential *token;
     struct http_origin origin;
     struct http_client *client;
 };
 
 struct nomad *
-nomad_new(const struct nomad_config *config, http_deadline *deadline)
+nomad_new(const struct nomad_config *config, struct credential *token, http_deadline *deadline)
 {
     struct nomad *nomad = calloc(1, sizeof *nomad);
 
     if (nomad == NULL)
         return NULL;
     nomad->config = config;
+    nomad->token = token;
     nomad->origin = (struct http_origin){.upstream = UPSTREAM_NOMAD,
                                          .base = config->address,
                                          .ca_cert = config->ca_cert,
@@ -141,10 +143,10 @@ classify_500(const char *text)
 /* Appends what Nomad said, unless it repeats what is not for a log. A window of the body may be
  * longer: job and key names in it are quoted rightly. */
 static void
-quote(const struct nomad_config *config, const struct nomad_order *order,
-      const struct http_reply *reply, struct buffer *out)
+quote(const struct nomad_config *config, const struct rh_secret *token,
+      const struct nomad_order *order, const struct http_reply *reply, struct buffer *out)
 {
-    const struct rh_secret *const held[] = {config->token, config->cf_access_client_id,
+    const struct rh_secret *const held[] = {token, config->cf_access_client_id,
                                             config->cf_access_client_secret, order->credential};
     struct quote_secret secrets[sizeof held / sizeof held[0] + 1] = {0};
     size_t len = 0;
@@ -161,15 +163,15 @@ quote(const struct nomad_config *config, const struct nomad_order *order,
 }
 
 static bool
-refused(const struct nomad_config *config, const struct nomad_order *order,
-        const struct http_reply *reply, struct failure *failure)
+refused(const struct nomad_config *config, const struct rh_secret *token,
+        const struct nomad_order *order, const struct http_reply *reply, struct failure *failure)
 {
     const char *job = order->job;
     struct buffer detail = BUFFER_INIT(1024);
     enum failure_kind kind_500 = classify_500(buffer_text(&reply->body));
     long status = reply->status;
 
-    quote(config, order, reply, &detail);
+    quote(config, token, order, reply, &detail);
     if (status == 403)
         (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_FORBIDDEN,
                           "Nomad forbids it (403: %.80s): the token needs dispatch-job on %.64s",
@@ -229,30 +231,58 @@ read_dispatched(const struct http_reply *reply, struct nomad_dispatched *dispatc
     return done;
 }
 
-/* Sends a request about a job, with everything that lets us in. */
 static bool
-send_request(struct nomad *nomad, const char *method, const struct buffer *path,
-             const struct nomad_order *order, struct http_reply *reply, struct failure *failure)
+send_once(struct nomad *nomad, const char *method, const char *path,
+          const struct nomad_order *order, const struct rh_secret *token, struct http_reply *reply,
+          struct failure *failure)
 {
     const struct nomad_config *config = nomad->config;
     bool has_body = order->body != NULL;
     const struct http_header headers[] = {
         {.name = "Content-Type", .value = has_body ? "application/json;charset=UTF-8" : NULL},
-        {.name = "Authorization", .prefix = "Bearer ", .secret = config->token},
-        {.name = "X-Nomad-Token", .secret = config->token},
+        {.name = "Authorization", .prefix = "Bearer ", .secret = token},
+        {.name = "X-Nomad-Token", .secret = token},
         {.name = "CF-Access-Client-Id", .secret = config->cf_access_client_id},
         {.name = "CF-Access-Client-Secret", .secret = config->cf_access_client_secret},
     };
     const struct http_request request = {.method = method,
-                                         .path = buffer_text(path),
+                                         .path = path,
                                          .headers = headers,
                                          .headers_len = sizeof headers / sizeof headers[0],
                                          .body = order->body,
                                          .body_len = order->body_len};
 
+    return http_send(nomad->client, &request, reply, failure);
+}
+
+/* Sends a request about a job, and makes a failure of every answer but 200. Under the token of now;
+ * once more at once where Nomad refuses that (it says 403 to a token that has expired) and its file
+ * holds another by now. On success the caller ends `*reply`. */
+static bool
+send_request(struct nomad *nomad, const char *method, const struct buffer *path,
+             const struct nomad_order *order, struct http_reply *reply, struct failure *failure)
+{
+    bool answered = false, again = true;
+
     if (path->failed)
         return failure_set(failure, UPSTREAM_NOMAD, FAILURE_LOCAL, "out of memory");
-    return http_send(nomad->client, &request, reply, failure);
+    while (again) {
+        struct rh_secret *token;
+
+        if (!credential_get(nomad->token, &token))
+            return failure_set(failure, UPSTREAM_NOMAD, FAILURE_LOCAL, "out of memory");
+        answered = send_once(nomad, method, buffer_text(path), order, token, reply, failure);
+        again = answered && (reply->status == 401 || reply->status == 403) &&
+                credential_renew(nomad->token, token);
+        if (answered && !again && reply->status != 200)
+            (void)refused(nomad->config, token, order, reply, failure);
+        if (answered && reply->status != 200) {
+            http_reply_fini(reply);
+            answered = false;
+        }
+        rh_secret_free(token);
+    }
+    return answered;
 }
 
 bool
@@ -266,8 +296,7 @@ nomad_dispatch(struct nomad *nomad, const struct nomad_order *order,
     *dispatched = (struct nomad_dispatched){0};
     (void)nomad_dispatch_path(nomad->config, order->job, order->idempotency_token, &path);
     if (send_request(nomad, "POST", &path, order, &reply, failure)) {
-        done = reply.status == 200 ? read_dispatched(&reply, dispatched, failure)
-                                   : refused(nomad->config, order, &reply, failure);
+        done = read_dispatched(&reply, dispatched, failure);
         http_reply_fini(&reply);
     }
     buffer_fini(&path);
@@ -321,9 +350,8 @@ nomad_child(struct nomad *nomad, const char *id, struct nomad_child *child, stru
     (void)add_job_path(nomad->config, id, "", &path);
     if (!send_request(nomad, "GET", &path, &order, &reply, failure))
         goto out;
-    if (reply.status != 200) {
-        (void)refused(nomad->config, &order, &reply, failure);
-    } else if ((json = json_parse(&reply.body)) == NULL) {
+    json = json_parse(&reply.body);
+    if (json == NULL) {
         (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_GARBAGE,
                           "the answer about a job is no JSON: is [nomad] address Nomad's?");
     } else {

@@ -9,13 +9,15 @@
 #include <stddef.h>
 
 #include "config/config.h"
+#include "upstream/credential.h"
 #include "upstream/failure.h"
 #include "upstream/http.h"
 
-/* The API and our access to it, for one thread at a time. Borrows the configuration. */
+/* The API and our access to it, for one thread at a time. Borrows all that it is made of. */
 struct nomad;
 
-struct nomad *nomad_new(const struct nomad_config *config, http_deadline *deadline);
+struct nomad *nomad_new(const struct nomad_config *config, struct credential *token,
+                        http_deadline *deadline);
 void nomad_free(struct nomad *nomad);
 
 /* What a dispatch came to. */
