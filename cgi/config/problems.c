@@ -12,6 +12,9 @@
 
 #define TEXT_MAX 2048
 
+static void add(struct problems *problems, bool is_error, const struct origin *origin,
+                const char *format, va_list args) __attribute__((format(printf, 4, 0)));
+
 static void
 add(struct problems *problems, bool is_error, const struct origin *origin, const char *format,
     va_list args)
