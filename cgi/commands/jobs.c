@@ -17,7 +17,6 @@
 #include "text/table.h"
 
 #define NAME_CHARS 40
-#define ERROR_CHARS 100
 
 /* How long ago, or how far ahead, in one short word. */
 static const char *
@@ -38,7 +37,7 @@ span_text(int64_t span_ms, char *out, size_t cap)
     return out;
 }
 
-/* The end of a job's line: the child where it has one, else what went wrong and when it goes on. */
+/* The end of a job's line: its conclusion, its child, or what went wrong and when it goes on. */
 static void
 add_what(struct table *table, const struct job *job, int64_t now_ms)
 {
@@ -49,11 +48,13 @@ add_what(struct table *table, const struct job *job, int64_t now_ms)
         (void)buffer_addf(&what, "again in %s: %s",
                           span_text(job->next_attempt_at_ms - now_ms, when, sizeof when),
                           job->last_error);
+    else if (job->state == JOB_DONE)
+        (void)buffer_add_text(&what, job->conclusion);
     else if (job->last_error != NULL)
         (void)buffer_add_text(&what, job->last_error);
     else if (job->child != NULL)
         (void)buffer_add_text(&what, job->child);
-    table_add(table, buffer_text(&what), ERROR_CHARS);
+    table_add(table, buffer_text(&what), SIZE_MAX); /* its end is what to do about it */
     buffer_fini(&what);
 }
 
@@ -200,7 +201,7 @@ print_table(struct ledger *ledger, struct rh_reason *reason)
 {
     static const char *const heading[] = {
         "JOB",  "STATE", "AGE",      "REPOSITORY",
-        "NAME", "POOL",  "ATTEMPTS", "NOMAD JOB, OR WHAT IS WRONG"};
+        "NAME", "POOL",  "ATTEMPTS", "NOMAD JOB, CONCLUSION, OR WHAT IS WRONG"};
     struct view view = {.now_ms = clock_now_ms()};
     struct job_list list = {.visit = add_row, .arg = &view};
     struct gates gates;

@@ -223,7 +223,11 @@ int64_t
 dispatcher_tick(struct dispatcher *dispatcher)
 {
     struct order_upkeep state = {
-        .ledger = dispatcher->ledger, .now_ms = clock_now_ms(), .next_due_at_ms = INT64_MAX};
+        .ledger = dispatcher->ledger,
+        .now_ms = clock_now_ms(),
+        .retention_ms = dispatcher->config->server.retention_d * DAY_MS,
+        .next_due_at_ms = INT64_MAX,
+    };
     struct rh_reason reason;
     enum ledger_error error = ledger_read(dispatcher->ledger, order_upkeep_due, &state, &reason);
     int64_t wait_ms;

@@ -61,6 +61,9 @@ explain(const struct ledger_txn *txn, enum ledger_error error, struct rh_reason 
         [LEDGER_READ_ONLY] = "the ledger or its folder may not be written",
         [LEDGER_CORRUPT] =
             "the ledger is damaged or not a database: move it away or restore a backup",
+        [LEDGER_UNREACHABLE] =
+            "the ledger cannot be opened: is its folder there, and may this user "
+            "use both? `runhook serve` makes the file",
         [LEDGER_NEWER] = "the ledger was made by a newer runhook",
         [LEDGER_NO_MEMORY] = "out of memory",
         [LEDGER_FAILED] = "the ledger failed",
@@ -139,6 +142,27 @@ ledger_become_owner(struct ledger *ledger, struct rh_reason *reason)
     return error;
 }
 
+static enum ledger_error
+check_schema(struct ledger_txn *txn, enum ledger_mode mode, struct rh_reason *reason)
+{
+    int version;
+    int code =
+        mode == LEDGER_LOOK ? schema_read(txn->db, &version) : schema_upgrade(txn->db, &version);
+
+    if (code != SQLITE_OK)
+        return explain(txn, txn_error(code), reason);
+    if (version == SCHEMA_VERSION)
+        return LEDGER_OK;
+    (void)snprintf(reason->text, sizeof reason->text,
+                   version > SCHEMA_VERSION
+                       ? "the ledger has schema version %d and this runhook knows %d: upgrade "
+                         "runhook, or give it another ledger"
+                       : "the ledger has schema version %d: start `runhook serve` once to bring it "
+                         "to %d",
+                   version, SCHEMA_VERSION);
+    return version > SCHEMA_VERSION ? LEDGER_NEWER : LEDGER_FAILED;
+}
+
 enum ledger_error
 ledger_open(const char *path, enum ledger_mode mode, struct ledger **out, struct rh_reason *reason)
 {
@@ -163,8 +187,7 @@ ledger_open(const char *path, enum ledger_mode mode, struct ledger **out, struct
         error = explain(&ledger->writer, txn_error(code), reason);
         goto fail;
     }
-    error = mode != LEDGER_LOOK ? schema_upgrade(ledger->writer.db, reason)
-                                : schema_check(ledger->writer.db, reason);
+    error = check_schema(&ledger->writer, mode, reason);
     if (error != LEDGER_OK)
         goto fail;
     code = connection_open(&ledger->reader, path, LEDGER_LOOK);

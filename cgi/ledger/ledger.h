@@ -18,12 +18,13 @@
  * say so, and let the sender come again. */
 enum ledger_error {
     LEDGER_OK = 0,
-    LEDGER_NOT_FOUND, /* there is no such row; nothing is wrong with the store */
-    LEDGER_BUSY,      /* another process held it for longer than we wait */
-    LEDGER_FULL,      /* the disk is full */
-    LEDGER_READ_ONLY, /* its file or folder may not be written */
-    LEDGER_CORRUPT,   /* not a database, or a damaged one */
-    LEDGER_NEWER,     /* made by a newer runhook */
+    LEDGER_NOT_FOUND,   /* there is no such row; nothing is wrong with the store */
+    LEDGER_BUSY,        /* another process held it for longer than we wait */
+    LEDGER_FULL,        /* the disk is full */
+    LEDGER_READ_ONLY,   /* its file or folder may not be written */
+    LEDGER_CORRUPT,     /* not a database, or a damaged one */
+    LEDGER_UNREACHABLE, /* its file or folder is missing, or may not be used */
+    LEDGER_NEWER,       /* made by a newer runhook */
     LEDGER_NO_MEMORY,
     LEDGER_FAILED, /* anything else; the reason has SQLite's own words */
 };

@@ -4,7 +4,7 @@
  */
 #include "ledger/schema.h"
 
-#include <stdio.h>
+#include <stddef.h>
 
 /* Times are milliseconds since 1970 (UTC); a time of 0 says "at once" or "never yet". */
 static const char schema_1[] =
@@ -90,24 +90,8 @@ static const char schema_1[] =
 
     "PRAGMA user_version = 1;";
 
-static enum ledger_error
-failed(sqlite3 *db, struct rh_reason *reason)
-{
-    int code = sqlite3_errcode(db) & 0xff;
-
-    (void)snprintf(reason->text, sizeof reason->text, "the ledger's tables: %s",
-                   sqlite3_errmsg(db));
-    if (code == SQLITE_NOTADB || code == SQLITE_CORRUPT)
-        return LEDGER_CORRUPT;
-    if (code == SQLITE_READONLY)
-        return LEDGER_READ_ONLY;
-    if (code == SQLITE_FULL)
-        return LEDGER_FULL;
-    return code == SQLITE_BUSY ? LEDGER_BUSY : LEDGER_FAILED;
-}
-
-static int
-read_version(sqlite3 *db, int *version)
+int
+schema_read(sqlite3 *db, int *version)
 {
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &statement, NULL);
@@ -121,55 +105,22 @@ read_version(sqlite3 *db, int *version)
     return code;
 }
 
-static enum ledger_error
-refuse_newer(int version, struct rh_reason *reason)
+int
+schema_upgrade(sqlite3 *db, int *version)
 {
-    (void)snprintf(
-        reason->text, sizeof reason->text,
-        "the ledger has schema version %d and this runhook knows %d: upgrade runhook, or "
-        "give it another ledger",
-        version, SCHEMA_VERSION);
-    return LEDGER_NEWER;
-}
+    int code = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 
-enum ledger_error
-schema_upgrade(sqlite3 *db, struct rh_reason *reason)
-{
-    int version;
-
-    if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
-        return failed(db, reason);
-    if (read_version(db, &version) != SQLITE_OK)
-        goto fail;
-    if (version > SCHEMA_VERSION) {
-        (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-        return refuse_newer(version, reason);
+    *version = 0;
+    if (code != SQLITE_OK)
+        return code;
+    code = schema_read(db, version);
+    if (code == SQLITE_OK && *version == 0) {
+        code = sqlite3_exec(db, schema_1, NULL, NULL, NULL);
+        *version = SCHEMA_VERSION;
     }
-    if (version == 0 && sqlite3_exec(db, schema_1, NULL, NULL, NULL) != SQLITE_OK)
-        goto fail;
-    if (sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK)
-        return LEDGER_OK;
-fail : {
-    enum ledger_error error = failed(db, reason);
-
-    (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-    return error;
-}
-}
-
-enum ledger_error
-schema_check(sqlite3 *db, struct rh_reason *reason)
-{
-    int version;
-
-    if (read_version(db, &version) != SQLITE_OK)
-        return failed(db, reason);
-    if (version > SCHEMA_VERSION)
-        return refuse_newer(version, reason);
-    if (version == SCHEMA_VERSION)
-        return LEDGER_OK;
-    (void)snprintf(reason->text, sizeof reason->text,
-                   "the ledger has schema version %d: start `runhook serve` once to bring it to %d",
-                   version, SCHEMA_VERSION);
-    return LEDGER_FAILED;
+    if (code == SQLITE_OK)
+        code = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+    if (sqlite3_get_autocommit(db) == 0)
+        (void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    return code;
 }

@@ -7,15 +7,15 @@
 
 #include <sqlite3.h>
 
-#include "ledger/ledger.h"
-
 /* The version that this program reads and writes, kept in the file as SQLite's user_version. */
 #define SCHEMA_VERSION 1
 
-/* Makes or upgrades the tables, in one transaction. */
-enum ledger_error schema_upgrade(sqlite3 *db, struct rh_reason *reason);
+/* Makes or upgrades the tables, in one transaction. Returns SQLITE_OK, and `*version` is what the
+ * file has after it: over SCHEMA_VERSION where a newer program made it, and nothing was changed; or
+ * the failure's code. */
+int schema_upgrade(sqlite3 *db, int *version);
 
-/* Checks that the tables are of this version, and writes nothing. */
-enum ledger_error schema_check(sqlite3 *db, struct rh_reason *reason);
+/* Reads the version, and writes nothing. */
+int schema_read(sqlite3 *db, int *version);
 
 #endif

@@ -119,6 +119,8 @@ txn_error(int code)
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
         return LEDGER_CORRUPT;
+    case SQLITE_CANTOPEN:
+        return LEDGER_UNREACHABLE;
     case SQLITE_NOMEM:
         return LEDGER_NO_MEMORY;
     default:
