@@ -5,6 +5,7 @@
 #include "commands/common.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,6 +55,7 @@ workplace_open(struct workplace *place, const struct invocation *invocation)
 {
     *place = (struct workplace){0};
     keep_secrets_in();
+    (void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error to report, not an end */
     (void)umask(027); /* job names in the ledger and the log are not everybody's business */
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         (void)fprintf(stderr, "runhook: error: libcurl does not start\n");

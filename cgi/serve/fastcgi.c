@@ -133,12 +133,17 @@ static bool
 let_rest(struct fastcgi *fastcgi, int fd, int operation)
 {
     struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, .data.fd = fd};
+    bool rests = false;
 
-    if (atomic_fetch_add(&fastcgi->resting, 1) < RESTING_MAX &&
-        epoll_ctl(fastcgi->epoll_fd, operation, fd, &event) == 0)
-        return true;
-    (void)atomic_fetch_sub(&fastcgi->resting, 1);
-    return false;
+    /* The lock makes this happen before what the thread does that takes the connection up, in
+     * set_in_hand: it may close it. */
+    (void)pthread_mutex_lock(&fastcgi->lock);
+    if (atomic_fetch_add(&fastcgi->resting, 1) < RESTING_MAX)
+        rests = epoll_ctl(fastcgi->epoll_fd, operation, fd, &event) == 0;
+    if (!rests)
+        (void)atomic_fetch_sub(&fastcgi->resting, 1);
+    (void)pthread_mutex_unlock(&fastcgi->lock);
+    return rests;
 }
 
 /* Answers the request that has begun to arrive on a connection, then keeps or closes it. */
@@ -306,10 +311,14 @@ fastcgi_tick(struct fastcgi *fastcgi)
 static bool
 join_until(pthread_t thread, int64_t deadline_ms)
 {
-    struct timespec until = {.tv_sec = deadline_ms / 1000,
-                             .tv_nsec = (long)(deadline_ms % 1000) * 1000000};
+    int64_t left_ms = deadline_ms - clock_monotonic_ms();
+    struct timespec until;
 
-    return pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until) == 0;
+    if (left_ms < 0)
+        left_ms = 0;
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += left_ms / 1000 + 1;
+    return pthread_timedjoin_np(thread, NULL, &until) == 0;
 }
 
 void

@@ -48,7 +48,7 @@ verdict_match(const struct pool *pool, const struct rh_workflow_job *job, char *
         (void)snprintf(words, words_cap, "the job does not ask for \"self-hosted\"");
         break;
     case RH_MATCH_LABEL_MISSING:
-        escape_add(&label, missing, LABEL_CHARS);
+        (void)escape_plain(&label, missing, strlen(missing), LABEL_CHARS);
         (void)snprintf(words, words_cap, "has no label \"%s\"", buffer_text(&label));
         break;
     }
@@ -110,13 +110,13 @@ reach_for_job(const struct config *config, const struct rh_workflow_job *job, in
         ignore(verdict, "the job waits for an approval; its queued event comes after that");
         return;
     case RH_ACTION_OTHER:
-        escape_add(&text, job->action_text, LABEL_CHARS);
+        (void)escape_plain(&text, job->action_text, strlen(job->action_text), LABEL_CHARS);
         ignore(verdict, "action \"%s\" starts no runner", buffer_text(&text));
         buffer_fini(&text);
         return;
     }
     if (strcmp(job->status, "queued") != 0) {
-        escape_add(&text, job->status, LABEL_CHARS);
+        (void)escape_plain(&text, job->status, strlen(job->status), LABEL_CHARS);
         ignore(verdict, "queued, but with status \"%s\": the queued event that counts comes later",
                buffer_text(&text));
         buffer_fini(&text);

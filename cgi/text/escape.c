@@ -16,6 +16,7 @@ decode(const unsigned char *bytes, size_t len, uint32_t *point)
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     size_t size;
 
+    *point = 0;
     if (bytes[0] < 0x80) {
         *point = bytes[0];
         return 1;
@@ -84,6 +85,41 @@ escape_add_len(struct buffer *out, const char *text, size_t len, size_t max_char
         left -= size;
     }
     return !out->failed;
+}
+
+bool
+escape_plain(struct buffer *out, const char *text, size_t len, size_t max_chars)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+
+    for (size_t taken = 0; len > 0; taken++) {
+        uint32_t point;
+        size_t size = decode(bytes, len, &point);
+
+        if (taken == max_chars)
+            return buffer_add_text(out, "…");
+        if (size == 0 || is_steering(point))
+            (void)buffer_add_text(out, point == '\n' || point == '\t' ? " " : "?");
+        else
+            (void)buffer_add(out, bytes, size);
+        if (size == 0)
+            size = 1;
+        bytes += size;
+        len -= size;
+    }
+    return !out->failed;
+}
+
+void
+escape_trim(char *text)
+{
+    size_t len = strlen(text), begin = len;
+    uint32_t point;
+
+    while (begin > 0 && len - begin < 4 && ((unsigned char)text[begin - 1] & 0xc0) == 0x80)
+        begin--;
+    if (begin > 0 && decode((unsigned char *)text + begin - 1, len - begin + 1, &point) == 0)
+        text[begin - 1] = '\0';
 }
 
 void

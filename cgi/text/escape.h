@@ -22,6 +22,15 @@ void escape_add(struct buffer *out, const char *text, size_t max_chars);
 /* The same for `len` bytes. False where `out` is full. */
 bool escape_add_len(struct buffer *out, const char *bytes, size_t len, size_t max_chars);
 
+/*
+ * The same in plain: what would steer, and bytes that are not UTF-8, become "?"; all else stays as
+ * it is. For texts that are escaped where they are shown. False where `out` is full.
+ */
+bool escape_plain(struct buffer *out, const char *bytes, size_t len, size_t max_chars);
+
+/* Cuts off a last character of which only a part is there, as after a snprintf that had no room. */
+void escape_trim(char *text);
+
 /* Columns that `text`, already escaped, takes on a terminal. */
 size_t escape_width(const char *text);
 

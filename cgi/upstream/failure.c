@@ -7,6 +7,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "text/escape.h"
+
 const char *
 upstream_text(enum upstream upstream)
 {
@@ -56,5 +58,6 @@ failure_set(struct failure *failure, enum upstream upstream, enum failure_kind k
     va_start(args, format);
     (void)vsnprintf(failure->text.text, sizeof failure->text.text, format, args);
     va_end(args);
+    escape_trim(failure->text.text);
     return false;
 }

@@ -15,6 +15,9 @@
 
 #define PATH_MAX_BYTES 1024
 
+/* What a token may be made of: it becomes part of a command line and of an environment. */
+#define TOKEN_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="
+
 struct github {
     const struct github_config *config;
     struct credential *token;
@@ -122,7 +125,8 @@ read_token(const struct http_reply *reply, struct rh_secret **token, int64_t *ex
     int64_t expires_at_s;
     bool done = false;
 
-    if (value == NULL || expires_at == NULL || !rh_time_parse(expires_at, &expires_at_s)) {
+    if (value == NULL || expires_at == NULL || !rh_time_parse(expires_at, &expires_at_s) ||
+        value[strspn(value, TOKEN_CHARACTERS)] != '\0') {
         (void)failure_set(
             failure, UPSTREAM_GITHUB, FAILURE_GARBAGE,
             "GitHub's answer has no token and expires_at: is [github] api_url right?");

@@ -174,7 +174,7 @@ refused(const struct nomad_config *config, const struct rh_secret *token,
     quote(config, token, order, reply, &detail);
     if (status == 403)
         (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_FORBIDDEN,
-                          "Nomad forbids it (403: %.80s): the token needs dispatch-job on %.64s",
+                          "Nomad forbids it (403: %s): the token needs dispatch-job on %.64s",
                           buffer_text(&detail), job);
     else if (status == 401)
         (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_UNAUTHORIZED,
@@ -184,7 +184,7 @@ refused(const struct nomad_config *config, const struct rh_secret *token,
                           "Nomad has too many requests (429)");
     else if (status == 404)
         (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_NOT_FOUND,
-                          "nothing there (404: %.80s): is [nomad] address Nomad's, and is the job "
+                          "nothing there (404: %s): is [nomad] address Nomad's, and is the job "
                           "%.64s registered?",
                           buffer_text(&detail), job);
     else if (status >= 300 && status < 400)
@@ -194,13 +194,13 @@ refused(const struct nomad_config *config, const struct rh_secret *token,
                           status);
     else if (status == 500 && kind_500 == FAILURE_NOMAD_JOB)
         (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_NOMAD_JOB,
-                          "Nomad's job %.64s does not take the dispatch: %.150s", job,
+                          "Nomad's job %.64s does not take the dispatch: %s", job,
                           buffer_text(&detail));
     else if (status >= 500)
         (void)failure_set(failure, UPSTREAM_NOMAD, status == 500 ? kind_500 : FAILURE_SERVER,
-                          "Nomad has trouble (%ld: %.150s)", status, buffer_text(&detail));
+                          "Nomad has trouble (%ld: %s)", status, buffer_text(&detail));
     else
-        (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_REJECTED, "Nomad answered %ld: %.150s",
+        (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_REJECTED, "Nomad answered %ld: %s",
                           status, buffer_text(&detail));
     failure->status = status;
     failure->retry_after_ms = reply->retry_after_ms;

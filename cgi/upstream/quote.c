@@ -46,5 +46,5 @@ quote_add(struct buffer *out, const char *said, const struct quote_secret *secre
     }
     while (len > 0 && isspace((unsigned char)said[len - 1]))
         len--;
-    return escape_add_len(out, said, len, QUOTE_CHARS);
+    return escape_plain(out, said, len, QUOTE_CHARS);
 }

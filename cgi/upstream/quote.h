@@ -1,7 +1,6 @@
 /*
- * An upstream's own words, made fit for a log and a table: short, escaped, and withheld where they
- * repeat something that must stay secret.
- * SPDX-License-Identifier: MIT
+ * An upstream's own words, made fit for a message: short, plain, and withheld where they repeat
+ * something that must stay secret. SPDX-License-Identifier: MIT
  */
 #ifndef UPSTREAM_QUOTE_H
 #define UPSTREAM_QUOTE_H
