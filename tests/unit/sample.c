@@ -20,10 +20,10 @@ const char job_body[] =
     "\"sender\":{\"login\":\"octocat\"},\"installation\":{\"id\":987654}}";
 
 /* Parses a copy of exactly `len` bytes, so that the address sanitizer sees a read past them. */
-struct outcome
+struct parsed
 parse_as(const void *body, size_t len, const char *content_type, const char *event_hint)
 {
-    struct outcome outcome = {.delivery = (struct rh_delivery *)&outcome};
+    struct parsed outcome = {.delivery = (struct rh_delivery *)&outcome};
     char *copy = malloc(len > 0 ? len : 1);
 
     assert_non_null(copy);
@@ -42,7 +42,7 @@ parse_as(const void *body, size_t len, const char *content_type, const char *eve
     return outcome;
 }
 
-struct outcome
+struct parsed
 parse(const char *json)
 {
     return parse_as(json, strlen(json), JSON_TYPE, "workflow_job");
@@ -73,11 +73,11 @@ body_with(const char *path, const char *raw)
     return body;
 }
 
-struct outcome
+struct parsed
 parse_with(const char *path, const char *raw)
 {
     char *body = body_with(path, raw);
-    struct outcome outcome = parse(body);
+    struct parsed outcome = parse(body);
     free(body);
     return outcome;
 }

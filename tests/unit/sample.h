@@ -16,22 +16,22 @@
 
 extern const char job_body[];
 
-struct outcome {
+struct parsed {
     enum rh_error error;
     struct rh_delivery *delivery; /* the caller's to free; NULL on failure */
     struct rh_reason reason;
 };
 
-struct outcome parse_as(const void *body, size_t len, const char *content_type,
-                        const char *event_hint);
+struct parsed parse_as(const void *body, size_t len, const char *content_type,
+                       const char *event_hint);
 
 /* Parses as JSON, with the hint of a workflow_job. */
-struct outcome parse(const char *json);
+struct parsed parse(const char *json);
 
 /* The sample with the field at `path` ("workflow_job.id") replaced by the text `raw`, as it stands,
  * or taken out where that is NULL. The caller frees. */
 char *body_with(const char *path, const char *raw);
 
-struct outcome parse_with(const char *path, const char *raw);
+struct parsed parse_with(const char *path, const char *raw);
 
 #endif

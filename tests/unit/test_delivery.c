@@ -11,7 +11,7 @@ static void
 reads_every_field(void **state)
 {
     (void)state;
-    struct outcome outcome = parse(job_body);
+    struct parsed outcome = parse(job_body);
     assert_int_equal(outcome.error, RH_OK);
     const struct rh_workflow_job *job = &outcome.delivery->job;
 
@@ -49,7 +49,7 @@ static void
 the_least_that_github_sends(void **state)
 {
     (void)state;
-    struct outcome outcome =
+    struct parsed outcome =
         parse("{\"action\":\"queued\",\"workflow_job\":{\"id\":1,\"run_id\":2,"
               "\"status\":\"queued\",\"labels\":[]},\"repository\":{\"full_name\":\"o/r\"}}");
     assert_int_equal(outcome.error, RH_OK);
@@ -138,7 +138,7 @@ required_fields(void **state)
 #undef WHOLE
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct outcome outcome = parse_with(rows[i].path, rows[i].raw);
+        struct parsed outcome = parse_with(rows[i].path, rows[i].raw);
         assert_row(outcome.error == RH_ERR_FIELD, rows[i].reason);
         assert_string_equal(outcome.reason.text, rows[i].reason);
     }
@@ -162,7 +162,7 @@ ids_that_a_number_carries_exactly(void **state)
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct outcome outcome = parse_with("workflow_job.id", rows[i].raw);
+        struct parsed outcome = parse_with("workflow_job.id", rows[i].raw);
         assert_row(outcome.error == RH_OK, rows[i].raw);
         assert_row(outcome.delivery->job.id == rows[i].want, rows[i].raw);
         rh_delivery_free(outcome.delivery);
@@ -173,7 +173,7 @@ static void
 field_names_have_a_case(void **state)
 {
     (void)state;
-    struct outcome outcome =
+    struct parsed outcome =
         parse("{\"Action\":\"queued\",\"workflow_job\":{\"id\":1,\"run_id\":2,"
               "\"status\":\"queued\",\"labels\":[]},\"repository\":{\"full_name\":\"o/r\"}}");
     assert_int_equal(outcome.error, RH_ERR_FIELD);
@@ -209,7 +209,7 @@ optional_fields_of_any_type_read_as_absent(void **state)
 
     for (size_t i = 0; i < COUNT(paths); i++) {
         for (size_t j = 0; j < COUNT(raws); j++) {
-            struct outcome outcome = parse_with(paths[i], raws[j]);
+            struct parsed outcome = parse_with(paths[i], raws[j]);
             assert_row(outcome.error == RH_OK, paths[i]);
             const struct rh_workflow_job *job = &outcome.delivery->job;
             const struct {
@@ -244,7 +244,7 @@ runner_of_a_job_in_progress(void **state)
 {
     (void)state;
     char *body = body_with("workflow_job.runner_id", "21");
-    struct outcome outcome = parse(body);
+    struct parsed outcome = parse(body);
     assert_int_equal(outcome.error, RH_OK);
     assert_int_equal(outcome.delivery->job.runner_id, 21);
     rh_delivery_free(outcome.delivery);
@@ -278,7 +278,7 @@ actions(void **state)
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct outcome outcome = parse_with("action", rows[i].raw);
+        struct parsed outcome = parse_with("action", rows[i].raw);
         assert_row(outcome.error == RH_OK, rows[i].raw);
         assert_row(outcome.delivery->job.action == rows[i].want, rows[i].raw);
         assert_string_equal(outcome.delivery->job.action_text, rows[i].text);
@@ -297,7 +297,7 @@ repository_names_that_would_change_a_url(void **state)
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct outcome outcome = parse_with("repository.full_name", rows[i]);
+        struct parsed outcome = parse_with("repository.full_name", rows[i]);
         assert_row(outcome.error == RH_ERR_FIELD, rows[i]);
         assert_row(strstr(outcome.reason.text, "repository.full_name \"") == outcome.reason.text,
                    rows[i]);
@@ -311,7 +311,7 @@ static void
 reasons_escape_and_cut_what_a_stranger_wrote(void **state)
 {
     (void)state;
-    struct outcome outcome =
+    struct parsed outcome =
         parse_with("repository.full_name", "\"a\\n\\u001b[31m\\\"\\\\\\u65e5\"");
     assert_int_equal(outcome.error, RH_ERR_FIELD);
     assert_string_equal(outcome.reason.text,
@@ -369,7 +369,7 @@ repository_urls(void **state)
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct outcome outcome = parse_with("repository.html_url", rows[i].raw);
+        struct parsed outcome = parse_with("repository.html_url", rows[i].raw);
         assert_row(outcome.error == RH_OK, rows[i].raw);
         assert_string_equal(outcome.delivery->job.repository_url, rows[i].want);
         rh_delivery_free(outcome.delivery);
@@ -383,7 +383,7 @@ repository_urls(void **state)
     char raw[1024] = "\"https://";
     memset(raw + strlen(raw), 'x', 512 - strlen("https://"));
     raw[513] = '"';
-    struct outcome outcome = parse_with("repository.html_url", raw);
+    struct parsed outcome = parse_with("repository.html_url", raw);
     assert_int_equal(outcome.error, RH_OK);
     assert_int_equal(strlen(outcome.delivery->job.repository_url), 512);
     rh_delivery_free(outcome.delivery);
@@ -420,7 +420,7 @@ labels_that_no_runner_can_have(void **state)
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct outcome outcome = parse_with("workflow_job.labels", rows[i].raw);
+        struct parsed outcome = parse_with("workflow_job.labels", rows[i].raw);
         assert_row(outcome.error == RH_OK, rows[i].raw);
         assert_row(outcome.delivery->job.labels.len == rows[i].len, rows[i].raw);
         assert_row(outcome.delivery->job.labels_overflow == rows[i].overflow, rows[i].raw);
@@ -428,7 +428,7 @@ labels_that_no_runner_can_have(void **state)
     }
 }
 
-static struct outcome
+static struct parsed
 parse_labels(int count, int different)
 {
     size_t cap = 32 * (size_t)count + 16;
@@ -441,7 +441,7 @@ parse_labels(int count, int different)
         len += (size_t)snprintf(raw + len, cap - len, "%s\"label-%d\"", i > 0 ? "," : "",
                                 i % different);
     memcpy(raw + len, "]", 2);
-    struct outcome outcome = parse_with("workflow_job.labels", raw);
+    struct parsed outcome = parse_with("workflow_job.labels", raw);
     free(raw);
     return outcome;
 }
@@ -464,7 +464,7 @@ label_count_is_bounded(void **state)
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct outcome outcome = parse_labels(rows[i].count, rows[i].different);
+        struct parsed outcome = parse_labels(rows[i].count, rows[i].different);
         assert_int_equal(outcome.error, RH_OK);
         assert_int_equal(outcome.delivery->job.labels.len, rows[i].len);
         assert_int_equal(outcome.delivery->job.labels_overflow, rows[i].overflow);
@@ -491,7 +491,7 @@ long_texts_are_cut_between_characters(void **state)
             }
             memcpy(raw + len, "\"", 2);
 
-            struct outcome outcome = parse_with("workflow_job.name", raw);
+            struct parsed outcome = parse_with("workflow_job.name", raw);
             assert_int_equal(outcome.error, RH_OK);
             const char *name = outcome.delivery->job.name;
             size_t want_len = before + (RH_TEXT_LEN_MAX - before) / unit_len * unit_len;
@@ -512,7 +512,7 @@ a_text_of_the_greatest_length_is_whole(void **state)
     raw[0] = '"';
     raw[RH_TEXT_LEN_MAX + 1] = '"';
     raw[RH_TEXT_LEN_MAX + 2] = '\0';
-    struct outcome outcome = parse_with("workflow_job.head_branch", raw);
+    struct parsed outcome = parse_with("workflow_job.head_branch", raw);
     assert_int_equal(outcome.error, RH_OK);
     assert_int_equal(strlen(outcome.delivery->job.head_branch), RH_TEXT_LEN_MAX);
     rh_delivery_free(outcome.delivery);
@@ -555,7 +555,7 @@ the_body_says_which_event_it_is(void **state)
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct outcome outcome =
+        struct parsed outcome =
             parse_as(rows[i].body, strlen(rows[i].body), JSON_TYPE, rows[i].hint);
         assert_row(outcome.error == rows[i].error, rows[i].body);
         if (outcome.error == RH_OK) {

@@ -43,14 +43,14 @@ content_types(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         const char *type = rows[i].content_type;
         const char *name = type != NULL ? type : "none";
-        struct outcome outcome = parse_as("{}", 2, type, NULL);
+        struct parsed outcome = parse_as("{}", 2, type, NULL);
         assert_row(outcome.error == rows[i].json, name);
         rh_delivery_free(outcome.delivery);
         outcome = parse_as(form, strlen(form), type, NULL);
         assert_row(outcome.error == rows[i].form, name);
         rh_delivery_free(outcome.delivery);
     }
-    struct outcome outcome = parse_as("{}", 2, "text/plain", NULL);
+    struct parsed outcome = parse_as("{}", 2, "text/plain", NULL);
     assert_string_equal(outcome.reason.text, "the content type is \"text/plain\", not "
                                              "application/json or "
                                              "application/x-www-form-urlencoded");
@@ -110,7 +110,7 @@ forms(void **state)
 #undef PING
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct outcome outcome = parse_as(rows[i].body, strlen(rows[i].body), FORM_TYPE, NULL);
+        struct parsed outcome = parse_as(rows[i].body, strlen(rows[i].body), FORM_TYPE, NULL);
         assert_row(outcome.error == rows[i].want, rows[i].body);
         if (outcome.error == RH_OK) {
             assert_row(outcome.delivery->event == RH_EVENT_PING, rows[i].body);
@@ -148,7 +148,7 @@ a_form_says_the_same_as_its_json(void **state)
             form[len++] = digits[byte & 15];
         }
     }
-    struct outcome outcome = parse_as(form, len, FORM_TYPE, "workflow_job");
+    struct parsed outcome = parse_as(form, len, FORM_TYPE, "workflow_job");
     assert_int_equal(outcome.error, RH_OK);
     assert_string_equal(outcome.delivery->job.name, "1 + 1 = 100% & \xe6\x97\xa5\xf0\x9f\x9a\x80");
     assert_int_equal(outcome.delivery->job.id, 45678901234);

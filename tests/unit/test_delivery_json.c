@@ -30,7 +30,7 @@ names_of_every_script(void **state)
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct outcome outcome = parse_with("workflow_job.name", rows[i].raw);
+        struct parsed outcome = parse_with("workflow_job.name", rows[i].raw);
         assert_row(outcome.error == RH_OK, rows[i].raw);
         assert_string_equal(outcome.delivery->job.name, rows[i].want);
         rh_delivery_free(outcome.delivery);
@@ -97,7 +97,7 @@ names_that_are_not_unicode(void **state)
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct outcome outcome = parse_with("workflow_job.name", rows[i]);
+        struct parsed outcome = parse_with("workflow_job.name", rows[i]);
         assert_row(outcome.error == RH_ERR_NOT_JSON, rows[i]);
     }
 }
@@ -149,7 +149,7 @@ texts_that_are_not_one_json_value(void **state)
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct outcome outcome = parse_as(rows[i].body, rows[i].len, JSON_TYPE, NULL);
+        struct parsed outcome = parse_as(rows[i].body, rows[i].len, JSON_TYPE, NULL);
         assert_row(outcome.error == RH_ERR_NOT_JSON, rows[i].name);
     }
     struct rh_delivery *delivery = NULL;
@@ -166,7 +166,7 @@ white_space_and_a_byte_order_mark_are_fine(void **state)
     static const char *const rows[] = {"{}", " \r\n\t{ \n} \n", "\xef\xbb\xbf{}", "{\"a\":1e5}\n"};
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct outcome outcome = parse_as(rows[i], strlen(rows[i]), JSON_TYPE, NULL);
+        struct parsed outcome = parse_as(rows[i], strlen(rows[i]), JSON_TYPE, NULL);
         assert_row(outcome.error == RH_OK, rows[i]);
         assert_row(outcome.delivery->event == RH_EVENT_OTHER, rows[i]);
         rh_delivery_free(outcome.delivery);
@@ -181,7 +181,7 @@ json_that_is_no_object(void **state)
                                        "1",  "\"x\"", "[{\"workflow_job\":{}}]"};
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct outcome outcome = parse_as(rows[i], strlen(rows[i]), JSON_TYPE, NULL);
+        struct parsed outcome = parse_as(rows[i], strlen(rows[i]), JSON_TYPE, NULL);
         assert_row(outcome.error == RH_ERR_FIELD, rows[i]);
         assert_string_equal(outcome.reason.text, "the JSON must be an object");
     }
@@ -192,7 +192,7 @@ every_cut_of_a_delivery_is_refused(void **state)
 {
     (void)state;
     for (size_t len = 0; len < strlen(job_body); len++) {
-        struct outcome outcome = parse_as(job_body, len, JSON_TYPE, "workflow_job");
+        struct parsed outcome = parse_as(job_body, len, JSON_TYPE, "workflow_job");
         assert_int_equal(outcome.error, RH_ERR_NOT_JSON);
     }
 }
@@ -216,7 +216,7 @@ reasons_say_where(void **state)
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct outcome outcome = parse_as(rows[i].body, strlen(rows[i].body), JSON_TYPE, NULL);
+        struct parsed outcome = parse_as(rows[i].body, strlen(rows[i].body), JSON_TYPE, NULL);
         assert_row(outcome.error == RH_ERR_NOT_JSON, rows[i].reason);
         assert_string_equal(outcome.reason.text, rows[i].reason);
     }
@@ -240,7 +240,7 @@ ten_thousand_levels_are_too_deep(void **state)
         memset(body + len + levels, ']', levels);
         len += 2 * levels;
         body[len++] = '}';
-        struct outcome outcome = parse_as(body, len, JSON_TYPE, NULL);
+        struct parsed outcome = parse_as(body, len, JSON_TYPE, NULL);
         assert_int_equal(outcome.error, rows[i].want);
         rh_delivery_free(outcome.delivery);
 

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+#include "ledger_sample.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ledger/gate.h"
+#include "ledger/order.h"
+
+#define INITIAL_MS 2000
+#define MAX_MS 30000
+#define LEASE_MS 60000
+
+struct ask {
+    const char *upstream;
+    int64_t now_ms;
+    struct gate gate;
+    struct gate_failure failure;
+};
+
+static enum ledger_error
+do_read(struct ledger_txn *txn, void *arg)
+{
+    struct ask *ask = arg;
+
+    return gate_read(txn, ask->upstream, ask->now_ms, &ask->gate);
+}
+
+static enum ledger_error
+do_fail(struct ledger_txn *txn, void *arg)
+{
+    struct ask *ask = arg;
+
+    return gate_failed(txn, &ask->failure, ask->now_ms);
+}
+
+static enum ledger_error
+do_pass(struct ledger_txn *txn, void *arg)
+{
+    struct ask *ask = arg;
+
+    return gate_passed(txn, ask->upstream);
+}
+
+static struct gate
+gate_at(struct ledger *ledger, const char *upstream, int64_t now_ms)
+{
+    struct ask ask = {.upstream = upstream, .now_ms = now_ms};
+
+    assert_int_equal(ledger_read(ledger, do_read, &ask, NULL), LEDGER_OK);
+    return ask.gate;
+}
+
+static void
+fail_at(struct ledger *ledger, const char *upstream, int64_t now_ms, int64_t shut_ms)
+{
+    struct ask ask = {.now_ms = now_ms,
+                      .failure = {.upstream = upstream,
+                                  .error = "nothing listens there",
+                                  .shut_ms = shut_ms,
+                                  .initial_ms = INITIAL_MS,
+                                  .max_ms = MAX_MS}};
+
+    assert_int_equal(ledger_write(ledger, do_fail, &ask, NULL), LEDGER_OK);
+}
+
+static void
+pass(struct ledger *ledger, const char *upstream)
+{
+    struct ask ask = {.upstream = upstream};
+
+    assert_int_equal(ledger_write(ledger, do_pass, &ask, NULL), LEDGER_OK);
+}
+
+static enum ledger_error
+claim_at(struct ledger *ledger, int64_t now_ms, const char *tokens, struct order *order)
+{
+    struct order_claim claim = {.owner = ledger_owner(ledger),
+                                .receiver = ledger_receiver(ledger),
+                                .prefix = "runhook",
+                                .now_ms = now_ms,
+                                .lease_ms = LEASE_MS,
+                                .tokens = tokens,
+                                .out = order};
+
+    return ledger_write(ledger, order_claim, &claim, NULL);
+}
+
+static void
+a_new_ledgers_gates_are_open(void **state)
+{
+    static const char *const upstreams[] = {"github", "nomad"};
+
+    for (size_t i = 0; i < COUNT(upstreams); i++) {
+        struct gate gate = gate_at(*state, upstreams[i], NOW_MS);
+        assert_int_equal(gate.state, GATE_OPEN);
+        assert_string_equal(gate.upstream, upstreams[i]);
+        assert_int_equal(gate.failures, 0);
+        assert_int_equal(gate.shut_until_ms, 0);
+        assert_string_equal(gate.error, "");
+    }
+}
+
+static void
+failures_in_a_row_shut_it(void **state)
+{
+    for (int i = 1; i < GATE_FAILURES; i++) {
+        fail_at(*state, "nomad", NOW_MS, -1);
+        assert_int_equal(gate_at(*state, "nomad", NOW_MS).state, GATE_OPEN);
+        assert_int_equal(gate_at(*state, "nomad", NOW_MS).failures, i);
+    }
+    fail_at(*state, "nomad", NOW_MS, -1);
+    struct gate gate = gate_at(*state, "nomad", NOW_MS);
+    assert_int_equal(gate.state, GATE_SHUT);
+    assert_int_equal(gate.shut_until_ms, NOW_MS + INITIAL_MS);
+    assert_string_equal(gate.error, "nothing listens there");
+    assert_int_equal(gate_at(*state, "nomad", NOW_MS + INITIAL_MS - 1).state, GATE_SHUT);
+    assert_int_equal(gate_at(*state, "nomad", NOW_MS + INITIAL_MS).state, GATE_PROBE);
+    assert_int_equal(gate_at(*state, "github", NOW_MS).state, GATE_OPEN);
+}
+
+static void
+one_that_comes_through_forgets_the_failures_before(void **state)
+{
+    fail_at(*state, "nomad", NOW_MS, -1);
+    fail_at(*state, "nomad", NOW_MS, -1);
+    pass(*state, "nomad");
+    assert_int_equal(gate_at(*state, "nomad", NOW_MS).failures, 0);
+    fail_at(*state, "nomad", NOW_MS, -1);
+    assert_int_equal(gate_at(*state, "nomad", NOW_MS).state, GATE_OPEN);
+}
+
+static void
+one_that_is_certain_shuts_it_at_once(void **state)
+{
+    fail_at(*state, "github", NOW_MS, 77000);
+    assert_int_equal(gate_at(*state, "github", NOW_MS).state, GATE_SHUT);
+    assert_int_equal(gate_at(*state, "github", NOW_MS).shut_until_ms, NOW_MS + 77000);
+    assert_int_equal(gate_at(*state, "github", NOW_MS + 77000).state, GATE_PROBE);
+    pass(*state, "github");
+    assert_int_equal(gate_at(*state, "github", NOW_MS).state, GATE_OPEN);
+}
+
+static void
+what_was_under_way_when_it_shut_is_no_news(void **state)
+{
+    for (int i = 0; i < GATE_FAILURES; i++)
+        fail_at(*state, "nomad", NOW_MS, -1);
+    for (int i = 0; i < 10; i++)
+        fail_at(*state, "nomad", NOW_MS + 1, -1);
+    assert_int_equal(gate_at(*state, "nomad", NOW_MS).shut_until_ms, NOW_MS + INITIAL_MS);
+}
+
+static void
+probes_that_fail_shut_it_for_longer(void **state)
+{
+    static const int64_t want_ms[] = {2000, 4000, 8000, 16000, 30000, 30000};
+    int64_t now_ms = NOW_MS;
+
+    for (int i = 1; i < GATE_FAILURES; i++)
+        fail_at(*state, "nomad", now_ms, -1);
+    for (size_t i = 0; i < COUNT(want_ms); i++) {
+        fail_at(*state, "nomad", now_ms, -1);
+        assert_int_equal(gate_at(*state, "nomad", now_ms).shut_until_ms, now_ms + want_ms[i]);
+        now_ms += want_ms[i];
+        assert_int_equal(gate_at(*state, "nomad", now_ms).state, GATE_PROBE);
+    }
+}
+
+static void
+nothing_is_taken_up_for_a_nomad_that_is_away(void **state)
+{
+    struct order order;
+
+    enter(*state, 1, "o/r", 10);
+    fail_at(*state, "nomad", NOW_MS, 5000);
+    assert_int_equal(claim_at(*state, NOW_MS, "[\"o/r\"]", &order), LEDGER_NOT_FOUND);
+    assert_int_equal(claim_at(*state, NOW_MS + 5000, "[\"o/r\"]", &order), LEDGER_OK);
+    order_fini(&order);
+}
+
+static void
+without_github_only_jobs_with_a_token_at_hand_go(void **state)
+{
+    struct order order;
+
+    enter(*state, 1, "o/without", 20);
+    enter(*state, 2, "o/With", 10);
+    fail_at(*state, "github", NOW_MS, 5000);
+    assert_int_equal(claim_at(*state, NOW_MS, "[]", &order), LEDGER_NOT_FOUND);
+    assert_int_equal(claim_at(*state, NOW_MS, "[\"o/other\",\"O/with\"]", &order), LEDGER_OK);
+    assert_int_equal(order.job.id, 2);
+    order_fini(&order);
+    assert_int_equal(claim_at(*state, NOW_MS, "[\"o/other\",\"O/with\"]", &order),
+                     LEDGER_NOT_FOUND);
+    assert_int_equal(claim_at(*state, NOW_MS + 5000, "[]", &order), LEDGER_OK);
+    assert_int_equal(order.job.id, 1);
+    order_fini(&order);
+}
+
+static void
+one_order_at_a_time_probes(void **state)
+{
+    struct order probe, other;
+    struct order_failure failure = {.order = &probe, .now_ms = NOW_MS + 5000, .counts = true};
+
+    enter(*state, 1, "o/r", 20);
+    enter(*state, 2, "o/r", 10);
+    fail_at(*state, "nomad", NOW_MS, 5000);
+    assert_int_equal(claim_at(*state, NOW_MS + 5000, "[]", &probe), LEDGER_OK);
+    assert_int_equal(gate_at(*state, "nomad", NOW_MS + 5000).state, GATE_SHUT);
+    assert_int_equal(claim_at(*state, NOW_MS + 5000, "[]", &other), LEDGER_NOT_FOUND);
+    /* One that ends without having asked leaves the probe to the next. */
+    assert_int_equal(ledger_write(*state, order_failed, &failure, NULL), LEDGER_OK);
+    order_fini(&probe);
+    assert_int_equal(gate_at(*state, "nomad", NOW_MS + 5000).state, GATE_PROBE);
+    assert_int_equal(claim_at(*state, NOW_MS + 5000, "[]", &other), LEDGER_OK);
+    order_fini(&other);
+}
+
+static void
+what_waited_for_it_goes_out_when_it_opens(void **state)
+{
+    struct ledger *ledger = *state;
+    struct gate_failure gate = {.upstream = "nomad",
+                                .error = "away",
+                                .shut_ms = -1,
+                                .initial_ms = INITIAL_MS,
+                                .max_ms = MAX_MS};
+
+    for (int64_t id = 1; id <= 3; id++) {
+        struct order order;
+        struct order_failure failure = {.order = &order,
+                                        .now_ms = NOW_MS,
+                                        .next_attempt_at_ms = NOW_MS + 99999,
+                                        .error = "away",
+                                        .counts = true,
+                                        .gate = id == 1 ? NULL : &gate};
+
+        enter(ledger, id, "o/r", 10);
+        assert_int_equal(claim_at(ledger, NOW_MS, "[]", &order), LEDGER_OK);
+        assert_int_equal(ledger_write(ledger, order_failed, &failure, NULL), LEDGER_OK);
+        order_fini(&order);
+    }
+    assert_int_equal(number_of(ledger, "SELECT count(*) FROM job WHERE held_by = 'nomad'"), 2);
+    pass(ledger, "github");
+    assert_int_equal(number_of(ledger, "SELECT count(*) FROM job WHERE next_attempt_at_ms = 0"), 0);
+    pass(ledger, "nomad");
+    assert_int_equal(number_of(ledger, "SELECT count(*) FROM job WHERE next_attempt_at_ms = 0"), 2);
+    assert_int_equal(number_of(ledger, "SELECT count(*) FROM job WHERE held_by NOT NULL"), 0);
+    /* What failed for a reason of its own keeps its time. */
+    assert_int_equal(number_of(ledger, "SELECT next_attempt_at_ms FROM job WHERE id = 1"),
+                     NOW_MS + 99999);
+}
+
+static void
+asking_anew_lets_a_probe_go_at_once(void **state)
+{
+    fail_at(*state, "nomad", NOW_MS, 86400000);
+    assert_int_equal(gate_at(*state, "nomad", NOW_MS).state, GATE_SHUT);
+    assert_int_equal(ledger_write(*state, gate_ask_anew, NULL, NULL), LEDGER_OK);
+    assert_int_equal(gate_at(*state, "nomad", NOW_MS).state, GATE_PROBE);
+    assert_int_equal(gate_at(*state, "github", NOW_MS).state, GATE_OPEN);
+}
+
+int
+main(void)
+{
+#define ON_LEDGER(test) cmocka_unit_test_setup_teardown(test, ledger_make, ledger_remove)
+    const struct CMUnitTest tests[] = {
+        ON_LEDGER(a_new_ledgers_gates_are_open),
+        ON_LEDGER(failures_in_a_row_shut_it),
+        ON_LEDGER(one_that_comes_through_forgets_the_failures_before),
+        ON_LEDGER(one_that_is_certain_shuts_it_at_once),
+        ON_LEDGER(what_was_under_way_when_it_shut_is_no_news),
+        ON_LEDGER(probes_that_fail_shut_it_for_longer),
+        ON_LEDGER(nothing_is_taken_up_for_a_nomad_that_is_away),
+        ON_LEDGER(without_github_only_jobs_with_a_token_at_hand_go),
+        ON_LEDGER(one_order_at_a_time_probes),
+        ON_LEDGER(what_waited_for_it_goes_out_when_it_opens),
+        ON_LEDGER(asking_anew_lets_a_probe_go_at_once),
+    };
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+#include "unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "text/json.h"
+
+static cJSON *
+parse(const char *bytes, size_t len)
+{
+    struct buffer body = BUFFER_INIT(1 << 20);
+    cJSON *json;
+
+    assert_true(buffer_add(&body, bytes, len));
+    json = json_parse(&body);
+    buffer_fini(&body);
+    return json;
+}
+
+static void
+only_one_whole_object_is_taken(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool want;
+    } rows[] = {
+        {"{}", true},
+        {" {\"a\":1} \r\n", true},
+        {"{\"a\":{\"b\":[1,2]}}", true},
+        {"", false},
+        {" ", false},
+        {"[]", false},
+        {"\"text\"", false},
+        {"42", false},
+        {"null", false},
+        {"{", false},
+        {"{\"a\":1", false},
+        {"{\"a\":}", false},
+        {"{'a':1}", false},
+        {"{\"a\":1}x", false},
+        {"{\"a\":1}{\"b\":2}", false},
+        {"{} <html>", false},
+        {"<html></html>", false},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        cJSON *json = parse(rows[i].text, strlen(rows[i].text));
+        assert_row((json != NULL) == rows[i].want, rows[i].text);
+        json_wipe(json);
+    }
+}
+
+static void
+nesting_is_bounded(void **state)
+{
+    (void)state;
+    char *text = malloc(60000);
+
+    assert_non_null(text);
+    for (size_t i = 0; i < 10000; i++)
+        memcpy(text + i * 5, "{\"a\":", 5);
+    assert_null(parse(text, 50000));
+    free(text);
+}
+
+static void
+an_empty_buffer_is_no_object(void **state)
+{
+    (void)state;
+    struct buffer body = BUFFER_INIT(10);
+
+    assert_null(json_parse(&body));
+}
+
+static void
+texts_are_texts_alone(void **state)
+{
+    (void)state;
+    static const char body[] = "{\"token\":\"t\",\"Token\":\"T\",\"number\":1,\"null\":null,"
+                               "\"empty\":\"\",\"object\":{\"inner\":\"x\"}}";
+    cJSON *json = parse(body, strlen(body));
+
+    assert_string_equal(json_text(json, "token"), "t");
+    assert_string_equal(json_text(json, "Token"), "T");
+    assert_string_equal(json_text(json, "empty"), "");
+    assert_null(json_text(json, "TOKEN"));
+    assert_null(json_text(json, "number"));
+    assert_null(json_text(json, "null"));
+    assert_null(json_text(json, "object"));
+    assert_null(json_text(json, "inner"));
+    assert_null(json_text(json, "missing"));
+    assert_null(json_text(NULL, "token"));
+    json_wipe(json);
+    json_wipe(NULL);
+}
+
+static void
+members_are_added_in_full(void **state)
+{
+    (void)state;
+    cJSON *json = cJSON_CreateObject();
+    char *text;
+
+    assert_true(json_add_text(json, "text", "a\"b\n日本"));
+    assert_true(json_add_text(json, "nothing", NULL));
+    assert_true(json_add_number(json, "largest", (INT64_C(1) << 53) - 1));
+    assert_true(json_add_number(json, "max", INT64_MAX));
+    assert_true(json_add_number(json, "min", INT64_MIN));
+    assert_true(json_add_number(json, "zero", 0));
+    assert_true(json_add_time(json, "at", INT64_C(1769903999123)));
+    assert_true(json_add_time(json, "never", 0));
+    text = cJSON_PrintUnformatted(json);
+    assert_string_equal(text, "{\"text\":\"a\\\"b\\n日本\",\"nothing\":null,"
+                              "\"largest\":9007199254740991,\"max\":9223372036854775807,"
+                              "\"min\":-9223372036854775808,\"zero\":0,"
+                              "\"at\":\"2026-01-31T23:59:59Z\",\"never\":null}");
+    cJSON_free(text);
+    cJSON_Delete(json);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(only_one_whole_object_is_taken), cmocka_unit_test(nesting_is_bounded),
+        cmocka_unit_test(an_empty_buffer_is_no_object),   cmocka_unit_test(texts_are_texts_alone),
+        cmocka_unit_test(members_are_added_in_full),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,689 @@
+/* SPDX-License-Identifier: MIT */
+#include "ledger_sample.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ledger/order.h"
+
+#define LEASE_MS 60000
+#define KEPT_MS (INT64_C(7) * 24 * 3600 * 1000)
+
+static enum ledger_error
+claim_at(struct ledger *ledger, int64_t now_ms, struct order *order)
+{
+    struct order_claim claim = {.owner = ledger_owner(ledger),
+                                .receiver = ledger_receiver(ledger),
+                                .prefix = "runhook",
+                                .now_ms = now_ms,
+                                .lease_ms = LEASE_MS,
+                                .tokens = "[]",
+                                .out = order};
+
+    return ledger_write(ledger, order_claim, &claim, NULL);
+}
+
+/* Takes up the next job, and gives its id; 0 where none is due. */
+static int64_t
+next_id(struct ledger *ledger)
+{
+    struct order order;
+    enum ledger_error error = claim_at(ledger, NOW_MS, &order);
+    int64_t id = order.job.id;
+
+    assert_true(error == LEDGER_OK || error == LEDGER_NOT_FOUND);
+    if (error == LEDGER_OK)
+        order_fini(&order);
+    return error == LEDGER_OK ? id : 0;
+}
+
+static enum ledger_error
+send(struct ledger *ledger, const struct order *order, bool *wanted)
+{
+    struct order_step step = {.order = order, .now_ms = NOW_MS};
+    enum ledger_error error = ledger_write(ledger, order_sent, &step, NULL);
+
+    *wanted = step.wanted;
+    return error;
+}
+
+static enum ledger_error
+come_to_live(struct ledger *ledger, const struct order *order, const char *runner)
+{
+    struct order_step step = {
+        .order = order, .now_ms = NOW_MS, .child = "parent/dispatch-1-abc", .runner = runner};
+
+    return ledger_write(ledger, order_live, &step, NULL);
+}
+
+static enum ledger_error
+fail_order(struct ledger *ledger, const struct order *order, int64_t next_attempt_at_ms)
+{
+    struct order_failure failure = {.order = order,
+                                    .now_ms = NOW_MS,
+                                    .next_attempt_at_ms = next_attempt_at_ms,
+                                    .error = "Nomad has trouble (500)",
+                                    .counts = true};
+
+    return ledger_write(ledger, order_failed, &failure, NULL);
+}
+
+static struct order_upkeep
+keep_up(struct ledger *ledger, int64_t now_ms)
+{
+    struct order_upkeep upkeep = {.ledger = ledger, .now_ms = now_ms, .retention_ms = KEPT_MS};
+
+    assert_int_equal(ledger_write(ledger, order_upkeep, &upkeep, NULL), LEDGER_OK);
+    return upkeep;
+}
+
+static struct text
+job_row(struct ledger *ledger, int64_t id)
+{
+    char sql[256];
+
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT j.state || ' ' || coalesce(r.state, '-') || ' ' || j.attempts || ' ' ||"
+                   " iif(r.lease_owner IS NULL, 'free', 'leased') FROM job j"
+                   " LEFT JOIN runner r ON r.name = j.runner WHERE j.id = %lld",
+                   (long long)id);
+    return text_of(ledger, sql);
+}
+
+static void
+a_runners_name_is_its_own(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *prefix;
+        int64_t job_id, n;
+        const char *want;
+    } rows[] = {
+        {"runhook", 45678901234, 1, "runhook-0a1b2c3d-45678901234-1"},
+        {"r", 1, 12, "r-0a1b2c3d-1-12"},
+        {"123456789012345678901234", RH_ID_MAX, 9999999999,
+         "123456789012345678901234-0a1b2c3d-9007199254740991-9999999999"},
+        {"123456789012345678901234567", RH_ID_MAX, 9999999999,
+         "123456789012345678901234567-0a1b2c3d-9007199254740991-9999999999"},
+        {"1234567890123456789012345678", RH_ID_MAX, 9999999999, NULL},
+        {"1234567890123456789012345678901234567890123456789012345678901234567890", 1, 1, NULL},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char name[RH_RUNNER_NAME_MAX + 1];
+        bool fits = order_runner_name(rows[i].prefix, "0a1b2c3d", rows[i].job_id, rows[i].n, name);
+
+        assert_row(fits == (rows[i].want != NULL), rows[i].prefix);
+        if (fits)
+            assert_string_equal(name, rows[i].want);
+    }
+}
+
+static void
+nothing_waits_nothing_is_claimed(void **state)
+{
+    struct order order;
+
+    assert_int_equal(claim_at(*state, NOW_MS, &order), LEDGER_NOT_FOUND);
+    assert_int_equal(order.job.id, 0);
+    order_fini(&order);
+}
+
+static void
+a_claim_names_the_runner_before_anything_goes_out(void **state)
+{
+    struct ledger *ledger = *state;
+    struct order order;
+    char want[80];
+
+    enter(ledger, 45678901234, "octo-org/hello-world", 10);
+    assert_int_equal(claim_at(ledger, NOW_MS, &order), LEDGER_OK);
+    (void)snprintf(want, sizeof want, "runhook-%s-45678901234-1", ledger_receiver(ledger));
+    assert_string_equal(order.runner, want);
+    assert_int_equal(order.n, 1);
+    assert_int_equal(order.job.id, 45678901234);
+    assert_int_equal(order.job.attempts, 1);
+    assert_string_equal(order.job.repository, "octo-org/hello-world");
+    assert_string_equal(order.job.labels, "[\"self-hosted\",\"linux\"]");
+    assert_string_equal(text_of(ledger, "SELECT name FROM runner").bytes, want);
+    assert_string_equal(job_row(ledger, 45678901234).bytes, "assigned minting 1 leased");
+    assert_int_equal(number_of(ledger, "SELECT lease_owner FROM runner"), ledger_owner(ledger));
+    assert_int_equal(number_of(ledger, "SELECT lease_until_ms FROM runner"), NOW_MS + LEASE_MS);
+    assert_int_equal(next_id(ledger), 0);
+    order_fini(&order);
+}
+
+static void
+the_oldest_goes_first(void **state)
+{
+    enter(*state, 1, "o/r", 10);
+    enter(*state, 2, "o/r", 30);
+    enter(*state, 3, "o/r", 20);
+    enter(*state, 4, "o/r", 20);
+    assert_int_equal(next_id(*state), 2);
+    assert_int_equal(next_id(*state), 3);
+    assert_int_equal(next_id(*state), 4);
+    assert_int_equal(next_id(*state), 1);
+    assert_int_equal(next_id(*state), 0);
+}
+
+/* A matrix of jobs must not stand before another repository's one job. */
+static void
+repositories_take_turns(void **state)
+{
+    static const int64_t want[] = {100, 300, 200, 101, 201, 102, 103, 104};
+
+    for (int64_t i = 0; i < 5; i++)
+        enter(*state, 100 + i, "big/matrix", 1000 - i);
+    enter(*state, 200, "o/two", 20);
+    enter(*state, 201, "O/Two", 10); /* names compare without case */
+    enter(*state, 300, "o/one", 5);
+    for (size_t i = 0; i < COUNT(want); i++)
+        assert_int_equal(next_id(*state), want[i]);
+    assert_int_equal(next_id(*state), 0);
+}
+
+static void
+a_new_repository_waits_no_longer_than_one_turn(void **state)
+{
+    for (int64_t i = 0; i < 10; i++)
+        enter(*state, 100 + i, "big/matrix", 1000 - i);
+    for (int64_t i = 0; i < 5; i++)
+        assert_int_equal(next_id(*state), 100 + i);
+    enter(*state, 200, "o/new", 1);
+    int64_t first = next_id(*state), second = next_id(*state);
+    assert_true(first == 200 || second == 200);
+}
+
+static void
+a_job_is_not_due_before_its_time(void **state)
+{
+    struct order order;
+
+    enter(*state, 1, "o/r", 10);
+    enter(*state, 2, "o/r", 5);
+    assert_int_equal(claim_at(*state, NOW_MS, &order), LEDGER_OK);
+    assert_int_equal(fail_order(*state, &order, NOW_MS + 1000), LEDGER_OK);
+    order_fini(&order);
+    assert_int_equal(next_id(*state), 2);
+    assert_int_equal(next_id(*state), 0);
+    assert_int_equal(claim_at(*state, NOW_MS + 999, &order), LEDGER_NOT_FOUND);
+    assert_int_equal(claim_at(*state, NOW_MS + 1000, &order), LEDGER_OK);
+    assert_int_equal(order.job.id, 1);
+    order_fini(&order);
+}
+
+static void
+the_way_of_an_order_that_comes_through(void **state)
+{
+    struct ledger *ledger = *state;
+    struct order order;
+    bool wanted;
+
+    enter(ledger, 1, "o/r", 10);
+    assert_int_equal(claim_at(ledger, NOW_MS, &order), LEDGER_OK);
+    assert_int_equal(send(ledger, &order, &wanted), LEDGER_OK);
+    assert_true(wanted);
+    assert_string_equal(job_row(ledger, 1).bytes, "assigned sent 1 leased");
+    assert_int_equal(number_of(ledger, "SELECT sent_at_ms FROM runner"), NOW_MS);
+    assert_int_equal(come_to_live(ledger, &order, NULL), LEDGER_OK);
+    assert_string_equal(job_row(ledger, 1).bytes, "assigned live 1 free");
+    assert_string_equal(text_of(ledger, "SELECT child FROM runner").bytes, "parent/dispatch-1-abc");
+    assert_int_equal(keep_up(ledger, NOW_MS + 2 * LEASE_MS).recovered, 0);
+    assert_string_equal(job_row(ledger, 1).bytes, "assigned live 1 free");
+    order_fini(&order);
+}
+
+/* What an earlier attempt may have sent is found by the same name and number: one child, not two.
+ */
+static void
+a_failed_order_is_tried_again_with_the_same_runner(void **state)
+{
+    struct ledger *ledger = *state;
+    char runner[RH_RUNNER_NAME_MAX + 1] = "";
+
+    enter(ledger, 1, "o/r", 10);
+    for (int attempt = 1; attempt <= 4; attempt++) {
+        struct order order;
+        bool wanted;
+
+        assert_int_equal(claim_at(ledger, NOW_MS, &order), LEDGER_OK);
+        if (attempt == 1)
+            (void)snprintf(runner, sizeof runner, "%s", order.runner);
+        assert_string_equal(order.runner, runner);
+        assert_int_equal(order.n, 1);
+        assert_int_equal(order.job.attempts, attempt);
+        if (attempt > 1)
+            assert_string_equal(order.job.last_error, "Nomad has trouble (500)");
+        if (attempt % 2 == 0)
+            assert_int_equal(send(ledger, &order, &wanted), LEDGER_OK);
+        assert_int_equal(fail_order(ledger, &order, 0), LEDGER_OK);
+        assert_string_equal(text_of(ledger, "SELECT state FROM job").bytes, "queued");
+        order_fini(&order);
+    }
+    assert_int_equal(number_of(ledger, "SELECT count(*) FROM runner"), 1);
+    assert_int_equal(number_of(ledger, "SELECT count(*) FROM runner WHERE lease_owner NOT NULL"),
+                     0);
+}
+
+static void
+success_clears_the_last_error(void **state)
+{
+    struct order order;
+    bool wanted;
+
+    enter(*state, 1, "o/r", 10);
+    assert_int_equal(claim_at(*state, NOW_MS, &order), LEDGER_OK);
+    assert_int_equal(fail_order(*state, &order, 0), LEDGER_OK);
+    order_fini(&order);
+    assert_int_equal(claim_at(*state, NOW_MS, &order), LEDGER_OK);
+    assert_int_equal(send(*state, &order, &wanted), LEDGER_OK);
+    assert_int_equal(come_to_live(*state, &order, NULL), LEDGER_OK);
+    assert_int_equal(number_of(*state, "SELECT last_error IS NULL FROM job"), 1);
+    order_fini(&order);
+}
+
+static void
+an_attempt_that_we_broke_off_does_not_count(void **state)
+{
+    struct order order;
+    struct order_failure failure = {.order = &order, .now_ms = NOW_MS, .counts = false};
+
+    enter(*state, 1, "o/r", 10);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(claim_at(*state, NOW_MS, &order), LEDGER_OK);
+        assert_int_equal(order.job.attempts, 1);
+        assert_int_equal(ledger_write(*state, order_failed, &failure, NULL), LEDGER_OK);
+        order_fini(&order);
+    }
+    assert_int_equal(number_of(*state, "SELECT attempts FROM job"), 0);
+}
+
+/* Between the claim and the dispatch a job can end, or get another runner. */
+static void
+nothing_is_sent_for_a_job_that_needs_it_no_more(void **state)
+{
+    struct ledger *ledger = *state;
+    static const struct {
+        const char *name;
+        enum job_event event;
+        const char *runner;
+        bool was_sent;
+        const char *want; /* of the runner that we named */
+    } rows[] = {
+        {"cancelled", JOB_EVENT_COMPLETED, "", false, "gone"},
+        {"cancelled, sent once", JOB_EVENT_COMPLETED, "", true, "sent"},
+        {"runs elsewhere", JOB_EVENT_IN_PROGRESS, "another", false, "gone"},
+        {"runs elsewhere, sent once", JOB_EVENT_IN_PROGRESS, "another", true, "sent"},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct job_sample sample;
+        struct order order;
+        int64_t id = (int64_t)i + 1;
+        char sql[128];
+        bool wanted;
+
+        job_sample_init(&sample, id, "o/r", 10);
+        assert_int_equal(tell(ledger, &sample, JOB_EVENT_QUEUED, NULL), LEDGER_OK);
+        assert_int_equal(claim_at(ledger, NOW_MS, &order), LEDGER_OK);
+        if (rows[i].was_sent) {
+            assert_int_equal(send(ledger, &order, &wanted), LEDGER_OK);
+            assert_int_equal(fail_order(ledger, &order, 0), LEDGER_OK);
+            order_fini(&order);
+            assert_int_equal(claim_at(ledger, NOW_MS, &order), LEDGER_OK);
+        }
+        (void)snprintf(sample.runner, sizeof sample.runner, "%s", rows[i].runner);
+        assert_int_equal(tell(ledger, &sample, rows[i].event, NULL), LEDGER_OK);
+        assert_int_equal(send(ledger, &order, &wanted), LEDGER_OK);
+        assert_row(!wanted, rows[i].name);
+        (void)snprintf(sql, sizeof sql, "SELECT state FROM runner WHERE name = '%s'", order.runner);
+        assert_string_equal(text_of(ledger, sql).bytes, rows[i].want);
+        assert_int_equal(
+            number_of(ledger, "SELECT count(*) FROM runner WHERE lease_owner NOT NULL"), 0);
+        assert_row(next_id(ledger) == 0, rows[i].name);
+        order_fini(&order);
+    }
+}
+
+/* An answer that comes after the job's end neither wakes the job nor loses the child. */
+static void
+late_answers_leave_an_ended_job_ended(void **state)
+{
+    struct ledger *ledger = *state;
+    struct job_sample sample;
+    struct order order;
+    bool wanted;
+
+    for (int64_t id = 1; id <= 2; id++) {
+        job_sample_init(&sample, id, "o/r", 10);
+        assert_int_equal(tell(ledger, &sample, JOB_EVENT_QUEUED, NULL), LEDGER_OK);
+        assert_int_equal(claim_at(ledger, NOW_MS, &order), LEDGER_OK);
+        assert_int_equal(send(ledger, &order, &wanted), LEDGER_OK);
+        assert_true(wanted);
+        assert_int_equal(tell(ledger, &sample, JOB_EVENT_COMPLETED, NULL), LEDGER_OK);
+        assert_int_equal(id == 1 ? come_to_live(ledger, &order, NULL)
+                                 : fail_order(ledger, &order, 0),
+                         LEDGER_OK);
+        assert_string_equal(job_row(ledger, id).bytes,
+                            id == 1 ? "done live 1 free" : "done sent 1 free");
+        order_fini(&order);
+    }
+    assert_string_equal(text_of(ledger, "SELECT child FROM runner WHERE job_id = 1").bytes,
+                        "parent/dispatch-1-abc");
+    assert_int_equal(next_id(ledger), 0);
+}
+
+static void
+a_replacement_has_a_number_of_its_own(void **state)
+{
+    struct ledger *ledger = *state;
+    struct order order;
+    bool wanted;
+
+    enter(ledger, 1, "o/r", 10);
+    for (int64_t n = 1; n <= 3; n++) {
+        char want[80];
+
+        assert_int_equal(claim_at(ledger, NOW_MS, &order), LEDGER_OK);
+        assert_int_equal(order.n, n);
+        (void)snprintf(want, sizeof want, "runhook-%s-1-%d", ledger_receiver(ledger), (int)n);
+        assert_string_equal(order.runner, want);
+        assert_int_equal(send(ledger, &order, &wanted), LEDGER_OK);
+        assert_int_equal(come_to_live(ledger, &order, NULL), LEDGER_OK);
+        order_fini(&order);
+        change(ledger, "UPDATE job SET state = 'queued'");
+    }
+}
+
+/* The same idempotency token from two receivers is one child. */
+static void
+another_receivers_runner_is_adopted(void **state)
+{
+    struct ledger *ledger = *state;
+    struct order order;
+    bool wanted;
+
+    enter(ledger, 1, "o/r", 10);
+    assert_int_equal(claim_at(ledger, NOW_MS, &order), LEDGER_OK);
+    assert_int_equal(send(ledger, &order, &wanted), LEDGER_OK);
+    assert_int_equal(come_to_live(ledger, &order, "runhook-ffffffff-1-1"), LEDGER_OK);
+    assert_string_equal(job_row(ledger, 1).bytes, "assigned live 1 free");
+    assert_string_equal(text_of(ledger, "SELECT runner FROM job").bytes, "runhook-ffffffff-1-1");
+    assert_string_equal(
+        text_of(ledger, "SELECT child FROM runner WHERE name = 'runhook-ffffffff-1-1'").bytes,
+        "parent/dispatch-1-abc");
+    assert_int_equal(number_of(ledger, "SELECT count(*) FROM runner WHERE state = 'gone'"), 1);
+    order_fini(&order);
+}
+
+/* A child process takes a job up, and is gone without a word. */
+static void
+what_a_dead_process_had_in_hand_is_taken_up_again(void **state)
+{
+    struct ledger *ledger = *state;
+
+    for (int sends = 0; sends < 2; sends++) {
+        int64_t id = sends + 1;
+        struct order order;
+        struct text runner;
+        int status;
+        pid_t child;
+
+        enter(ledger, id, "o/r", 10);
+        child = fork();
+        if (child == 0) {
+            struct ledger *own = ledger_open_sample(LEDGER_SERVE);
+            struct rh_reason reason;
+            bool wanted = false;
+
+            if (ledger_become_owner(own, &reason) != LEDGER_OK ||
+                claim_at(own, NOW_MS, &order) != LEDGER_OK ||
+                (sends && send(own, &order, &wanted) != LEDGER_OK) || wanted != (sends == 1))
+                _exit(1);
+            _exit(0);
+        }
+        assert_true(child > 0);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_int_equal(status, 0);
+        assert_string_equal(job_row(ledger, id).bytes,
+                            sends ? "assigned sent 1 leased" : "assigned minting 1 leased");
+        runner = text_of(ledger, "SELECT name FROM runner ORDER BY job_id DESC");
+
+        struct order_upkeep upkeep = {.ledger = ledger, .now_ms = NOW_MS, .retention_ms = KEPT_MS};
+        assert_int_equal(ledger_read(ledger, order_upkeep_due, &upkeep, NULL), LEDGER_OK);
+        assert_int_equal(keep_up(ledger, NOW_MS).recovered, 1);
+        assert_string_equal(job_row(ledger, id).bytes,
+                            sends ? "queued sent 1 free" : "queued minting 1 free");
+        assert_int_equal(claim_at(ledger, NOW_MS, &order), LEDGER_OK);
+        assert_string_equal(order.runner, runner.bytes);
+        assert_int_equal(order.n, 1);
+        order_fini(&order);
+        assert_int_equal(keep_up(ledger, NOW_MS).recovered, 0);
+    }
+}
+
+static void
+a_lease_ends_though_its_process_lives(void **state)
+{
+    struct ledger *ledger = *state;
+    struct order order;
+
+    enter(ledger, 1, "o/r", 10);
+    assert_int_equal(claim_at(ledger, NOW_MS, &order), LEDGER_OK);
+    order_fini(&order);
+    assert_int_equal(keep_up(ledger, NOW_MS + LEASE_MS).recovered, 0);
+    assert_string_equal(job_row(ledger, 1).bytes, "assigned minting 1 leased");
+    assert_int_equal(keep_up(ledger, NOW_MS + LEASE_MS + 1).recovered, 1);
+    assert_string_equal(job_row(ledger, 1).bytes, "queued minting 1 free");
+}
+
+static void
+recovery_does_not_wake_a_job_that_ended(void **state)
+{
+    struct ledger *ledger = *state;
+    struct job_sample sample;
+    struct order order;
+
+    job_sample_init(&sample, 1, "o/r", 10);
+    assert_int_equal(tell(ledger, &sample, JOB_EVENT_QUEUED, NULL), LEDGER_OK);
+    assert_int_equal(claim_at(ledger, NOW_MS, &order), LEDGER_OK);
+    order_fini(&order);
+    assert_int_equal(tell(ledger, &sample, JOB_EVENT_COMPLETED, NULL), LEDGER_OK);
+    assert_int_equal(keep_up(ledger, NOW_MS + LEASE_MS + 1).recovered, 0);
+    assert_string_equal(job_row(ledger, 1).bytes, "done minting 1 free");
+}
+
+static void
+jobs_expire_a_day_after_they_were_made(void **state)
+{
+    struct ledger *ledger = *state;
+
+    enter(ledger, 1, "o/r", 3600);
+    enter(ledger, 2, "o/r", 10);
+    assert_int_equal(keep_up(ledger, NOW_MS + JOB_LIFE_MS - 3600 * 1000).expired, 0);
+    assert_int_equal(keep_up(ledger, NOW_MS + JOB_LIFE_MS - 3600 * 1000 + 1).expired, 1);
+    assert_string_equal(text_of(ledger, "SELECT state FROM job WHERE id = 1").bytes, "expired");
+    assert_string_equal(text_of(ledger, "SELECT last_error FROM job WHERE id = 1").bytes,
+                        "GitHub cancelled it after 24 hours");
+    assert_int_equal(next_id(ledger), 2);
+    assert_int_equal(next_id(ledger), 0);
+    /* One that has its runner is not given up on: it may be starting. */
+    assert_int_equal(keep_up(ledger, NOW_MS + LEASE_MS / 2).expired, 0);
+}
+
+static void
+an_expired_job_says_what_was_wrong_before(void **state)
+{
+    struct order order;
+
+    enter(*state, 1, "o/r", 10);
+    assert_int_equal(claim_at(*state, NOW_MS, &order), LEDGER_OK);
+    assert_int_equal(fail_order(*state, &order, 0), LEDGER_OK);
+    order_fini(&order);
+    assert_int_equal(keep_up(*state, NOW_MS + JOB_LIFE_MS).expired, 1);
+    assert_string_equal(text_of(*state, "SELECT last_error FROM job").bytes,
+                        "Nomad has trouble (500); then GitHub cancelled it after 24 hours");
+}
+
+static void
+ended_jobs_are_kept_for_a_while(void **state)
+{
+    struct ledger *ledger = *state;
+    struct order order;
+
+    for (int64_t id = 1; id <= 6; id++)
+        enter(ledger, id, "o/r", 100 - id);
+    assert_int_equal(claim_at(ledger, NOW_MS, &order), LEDGER_OK);
+    order_fini(&order);
+    change(ledger, "UPDATE job SET state = 'done' WHERE id = 1;"
+                   "UPDATE runner SET lease_owner = NULL;"
+                   "UPDATE job SET state = 'failed' WHERE id = 2;"
+                   "UPDATE job SET state = 'expired' WHERE id = 3;"
+                   "UPDATE job SET state = 'running' WHERE id = 4;"
+                   "UPDATE job SET state = 'assigned' WHERE id = 5;"
+                   "UPDATE job SET created_at_ms = created_at_ms + 864000000 WHERE id = 6;");
+    assert_int_equal(keep_up(ledger, NOW_MS + KEPT_MS).purged, 0);
+    assert_int_equal(keep_up(ledger, NOW_MS + KEPT_MS + 1).purged, 3);
+    assert_int_equal(number_of(ledger, "SELECT min(id) FROM job"), 4);
+    assert_int_equal(number_of(ledger, "SELECT count(*) FROM job"), 3);
+    assert_int_equal(number_of(ledger, "SELECT count(*) FROM runner"), 0);
+}
+
+/* Looking must not write, and tells whether there is something to do and when to look again. */
+static void
+looking_ahead(void **state)
+{
+    struct ledger *ledger = *state;
+    struct order_upkeep upkeep = {.ledger = ledger, .now_ms = NOW_MS, .retention_ms = KEPT_MS};
+    struct order order;
+
+    assert_int_equal(ledger_read(ledger, order_upkeep_due, &upkeep, NULL), LEDGER_NOT_FOUND);
+    assert_true(upkeep.next_due_at_ms == INT64_MAX);
+    enter(ledger, 1, "o/r", 10);
+    assert_int_equal(ledger_read(ledger, order_upkeep_due, &upkeep, NULL), LEDGER_NOT_FOUND);
+    assert_int_equal(upkeep.next_due_at_ms, 0);
+    assert_int_equal(claim_at(ledger, NOW_MS, &order), LEDGER_OK);
+    assert_int_equal(ledger_read(ledger, order_upkeep_due, &upkeep, NULL), LEDGER_NOT_FOUND);
+    assert_true(upkeep.next_due_at_ms == INT64_MAX);
+    assert_int_equal(fail_order(ledger, &order, NOW_MS + 4000), LEDGER_OK);
+    order_fini(&order);
+    assert_int_equal(ledger_read(ledger, order_upkeep_due, &upkeep, NULL), LEDGER_NOT_FOUND);
+    assert_int_equal(upkeep.next_due_at_ms, NOW_MS + 4000);
+    upkeep.now_ms = NOW_MS + JOB_LIFE_MS;
+    assert_int_equal(ledger_read(ledger, order_upkeep_due, &upkeep, NULL), LEDGER_OK);
+}
+
+#define CLAIMERS 4
+#define JOBS 80
+
+struct claimer {
+    struct ledger *ledger;
+    pthread_t thread;
+    int64_t ids[JOBS];
+    size_t len;
+    bool failed;
+};
+
+static void *
+claim_all(void *arg)
+{
+    struct claimer *claimer = arg;
+    struct order order;
+    enum ledger_error error;
+
+    while ((error = claim_at(claimer->ledger, NOW_MS, &order)) == LEDGER_OK &&
+           claimer->len < JOBS) {
+        claimer->ids[claimer->len++] = order.job.id;
+        order_fini(&order);
+    }
+    claimer->failed = error != LEDGER_NOT_FOUND;
+    return NULL;
+}
+
+static void
+no_two_take_up_the_same_job(void **state)
+{
+    struct ledger *second = ledger_open_sample(LEDGER_SERVE);
+    struct claimer claimers[CLAIMERS] = {0};
+    bool seen[JOBS + 1] = {false};
+    struct rh_reason reason;
+    size_t total = 0;
+
+    assert_int_equal(ledger_become_owner(second, &reason), LEDGER_OK);
+    assert_int_not_equal(ledger_owner(second), ledger_owner(*state));
+    for (int64_t id = 1; id <= JOBS; id++)
+        enter(*state, id, id % 3 == 0 ? "o/a" : "o/b", 10);
+    for (size_t i = 0; i < CLAIMERS; i++) {
+        claimers[i].ledger = i % 2 == 0 ? *state : second;
+        assert_int_equal(pthread_create(&claimers[i].thread, NULL, claim_all, &claimers[i]), 0);
+    }
+    for (size_t i = 0; i < CLAIMERS; i++) {
+        assert_int_equal(pthread_join(claimers[i].thread, NULL), 0);
+        assert_false(claimers[i].failed);
+        for (size_t j = 0; j < claimers[i].len; j++) {
+            assert_false(seen[claimers[i].ids[j]]);
+            seen[claimers[i].ids[j]] = true;
+            total++;
+        }
+    }
+    assert_int_equal(total, JOBS);
+    assert_int_equal(number_of(*state, "SELECT count(*) FROM runner"), JOBS);
+    ledger_close(second);
+}
+
+static void
+a_live_process_keeps_its_orders(void **state)
+{
+    struct ledger *second = ledger_open_sample(LEDGER_SERVE);
+    struct order order;
+    struct rh_reason reason;
+
+    assert_int_equal(ledger_become_owner(second, &reason), LEDGER_OK);
+    enter(*state, 1, "o/r", 10);
+    assert_int_equal(claim_at(second, NOW_MS, &order), LEDGER_OK);
+    order_fini(&order);
+    assert_true(ledger_owner_alive(*state, ledger_owner(second)));
+    assert_int_equal(keep_up(*state, NOW_MS).recovered, 0);
+    int64_t owner = ledger_owner(second);
+    ledger_close(second);
+    assert_false(ledger_owner_alive(*state, owner));
+    assert_int_equal(keep_up(*state, NOW_MS).recovered, 1);
+}
+
+int
+main(void)
+{
+#define ON_LEDGER(test) cmocka_unit_test_setup_teardown(test, ledger_make, ledger_remove)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_runners_name_is_its_own),
+        ON_LEDGER(nothing_waits_nothing_is_claimed),
+        ON_LEDGER(a_claim_names_the_runner_before_anything_goes_out),
+        ON_LEDGER(the_oldest_goes_first),
+        ON_LEDGER(repositories_take_turns),
+        ON_LEDGER(a_new_repository_waits_no_longer_than_one_turn),
+        ON_LEDGER(a_job_is_not_due_before_its_time),
+        ON_LEDGER(the_way_of_an_order_that_comes_through),
+        ON_LEDGER(a_failed_order_is_tried_again_with_the_same_runner),
+        ON_LEDGER(success_clears_the_last_error),
+        ON_LEDGER(an_attempt_that_we_broke_off_does_not_count),
+        ON_LEDGER(nothing_is_sent_for_a_job_that_needs_it_no_more),
+        ON_LEDGER(late_answers_leave_an_ended_job_ended),
+        ON_LEDGER(a_replacement_has_a_number_of_its_own),
+        ON_LEDGER(another_receivers_runner_is_adopted),
+        ON_LEDGER(what_a_dead_process_had_in_hand_is_taken_up_again),
+        ON_LEDGER(a_lease_ends_though_its_process_lives),
+        ON_LEDGER(recovery_does_not_wake_a_job_that_ended),
+        ON_LEDGER(jobs_expire_a_day_after_they_were_made),
+        ON_LEDGER(an_expired_job_says_what_was_wrong_before),
+        ON_LEDGER(ended_jobs_are_kept_for_a_while),
+        ON_LEDGER(looking_ahead),
+        ON_LEDGER(no_two_take_up_the_same_job),
+        ON_LEDGER(a_live_process_keeps_its_orders),
+    };
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
+}
