@@ -13,7 +13,7 @@ static int64_t
 read_clock_ms(clockid_t id)
 {
     struct timespec now = {0};
-    (void)clock_gettime(id, &now); /* cannot fail for the two clocks used here */
+    (void)clock_gettime(id, &now); /* cannot fail for the clocks used here */
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
@@ -32,12 +32,25 @@ read_offset_ms(const char *path)
     return offset_ms;
 }
 
+/* How far a test has driven the clock. */
+static int64_t
+driven_ms(void)
+{
+    const char *path = getenv("RUNHOOK_CLOCK_OFFSET");
+
+    return path == NULL ? 0 : read_offset_ms(path);
+}
+
 int64_t
 clock_now_ms(void)
 {
-    const char *offset_path = getenv("RUNHOOK_CLOCK_OFFSET");
+    return read_clock_ms(CLOCK_REALTIME) + driven_ms();
+}
 
-    return read_clock_ms(CLOCK_REALTIME) + (offset_path == NULL ? 0 : read_offset_ms(offset_path));
+int64_t
+clock_boot_ms(void)
+{
+    return read_clock_ms(CLOCK_BOOTTIME) + driven_ms();
 }
 
 int64_t

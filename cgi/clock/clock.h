@@ -20,6 +20,10 @@ int64_t clock_now_ms(void);
  */
 int64_t clock_monotonic_ms(void);
 
+/* Milliseconds since the machine was started, sleep included: for leases, which all processes of a
+ * ledger compare on one machine, and which a clock that is set must neither end nor prolong. */
+int64_t clock_boot_ms(void);
+
 /* Room for "2026-01-31T23:59:59.123Z" and its NUL. */
 #define CLOCK_TEXT_CAP 32
 

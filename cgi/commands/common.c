@@ -15,11 +15,24 @@
 
 #include <curl/curl.h>
 
+/* A crash must not write secrets to a disk, nor another process of the same user read them. */
+static void
+keep_secrets_in(void)
+{
+    const struct rlimit none = {0};
+
+    (void)setrlimit(RLIMIT_CORE, &none);
+    (void)prctl(PR_SET_DUMPABLE, 0);
+}
+
 struct config *
 common_config(const struct invocation *invocation, enum config_use use)
 {
     struct problems problems = {0};
-    struct config *config = config_load(invocation->config_path, getenv, use, &problems);
+    struct config *config;
+
+    keep_secrets_in();
+    config = config_load(invocation->config_path, getenv, use, &problems);
 
     for (size_t i = 0; i < problems.len; i++)
         (void)fprintf(stderr, "runhook: %s: %s\n", problems.items[i].is_error ? "error" : "warning",
@@ -40,21 +53,10 @@ common_ledger(const struct config *config, enum ledger_mode mode)
     return ledger;
 }
 
-/* A crash must not write secrets to a disk, nor another process of the same user read them. */
-static void
-keep_secrets_in(void)
-{
-    const struct rlimit none = {0};
-
-    (void)setrlimit(RLIMIT_CORE, &none);
-    (void)prctl(PR_SET_DUMPABLE, 0);
-}
-
 bool
 workplace_open(struct workplace *place, const struct invocation *invocation)
 {
     *place = (struct workplace){0};
-    keep_secrets_in();
     (void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error to report, not an end */
     (void)umask(027); /* job names in the ledger and the log are not everybody's business */
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {

@@ -342,9 +342,13 @@ print_text(const struct config *config, const struct explanation *explanation)
     if (explanation->path == NULL || answer->outcome != OUTCOME_ACCEPTED)
         (void)printf("%-10s nothing would be sent%s\n", "dispatch",
                      explanation->path == NULL ? "" : "; were it accepted, it would be:");
-    if (explanation->path != NULL)
-        (void)printf("%-10s POST %s%s\n%-10s %s\n%-10s %s\n", "request", config->nomad.address,
-                     explanation->path, "body", explanation->body, "payload", explanation->payload);
+    if (explanation->path == NULL)
+        return;
+    (void)printf("%-10s POST %s%s\n%-10s ", "request", config->nomad.address, explanation->path,
+                 "body");
+    (void)json_print_text(explanation->body);
+    (void)printf("%-10s ", "payload");
+    (void)json_print_text(explanation->payload);
 }
 
 static bool
@@ -385,17 +389,14 @@ print_json(const struct config *config, const struct explanation *explanation)
 {
     const struct answer *answer = &explanation->answer;
     cJSON *root = cJSON_CreateObject();
-    char *text = NULL;
-    bool done;
+    bool done = false;
 
     if (root != NULL && json_add_number(root, "http_status", answer_http_status(answer->outcome)) &&
         json_add_text(root, "status", answer_status_text(answer->outcome)) &&
         json_add_text(root, "reason", answer->reason[0] == '\0' ? NULL : answer->reason) &&
         json_add_text(root, "pool", answer->pool) && add_findings(explanation, root) &&
         add_dispatch(config, explanation, root))
-        text = cJSON_Print(root);
-    done = text != NULL && puts(text) >= 0 && fflush(stdout) == 0;
-    cJSON_free(text);
+        done = json_print(root);
     cJSON_Delete(root);
     return done;
 }

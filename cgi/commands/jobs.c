@@ -182,16 +182,13 @@ print_json(struct ledger *ledger, struct rh_reason *reason)
     struct view view = {.array = cJSON_AddArrayToObject(root, "jobs")};
     struct job_list list = {.visit = add_object, .arg = &view};
     struct gates gates;
-    char *text = NULL;
-    bool done;
+    bool done = false;
 
     (void)snprintf(reason->text, sizeof reason->text, "out of memory");
     if (view.array != NULL && ledger_read(ledger, job_list, &list, reason) == LEDGER_OK &&
         !view.failed && ledger_read(ledger, read_gates, &gates, reason) == LEDGER_OK &&
         add_gates(root, &gates))
-        text = cJSON_Print(root);
-    done = text != NULL && puts(text) >= 0 && fflush(stdout) == 0;
-    cJSON_free(text);
+        done = json_print(root);
     cJSON_Delete(root);
     return done;
 }

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@
 /* From a signal to the exit there are 10 s: first requests, then dispatches, are given these. */
 #define STOP_REQUESTS_MS 4000
 #define STOP_DISPATCHES_MS 7000
+#define STOP_MS 9000
 
 /* How long plain CGI goes on dispatching after its answer. */
 #define CGI_DISPATCH_MS 20000
@@ -74,6 +76,30 @@ log_start(const struct workplace *place, const struct listener *listener)
     log_end(place->log, &line);
 }
 
+/*
+ * The program's last word: what still hangs after STOP_MS (a call into the kernel, or a library
+ * that does not come back) has nothing to add. Everything that was accepted is on disk, and leases
+ * end with the process.
+ */
+static void *
+end_the_process(void *arg)
+{
+    const struct timespec wait = {.tv_sec = STOP_MS / 1000};
+
+    (void)arg;
+    (void)nanosleep(&wait, NULL);
+    _exit(EXIT_DONE);
+}
+
+static void
+end_in_any_case(void)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, end_the_process, NULL) == 0)
+        (void)pthread_detach(thread);
+}
+
 /* Runs until a signal asks it to stop. */
 static int
 run(const struct workplace *place, const struct listener *listener, const sigset_t *signals)
@@ -101,6 +127,8 @@ run(const struct workplace *place, const struct listener *listener, const sigset
         status = EXIT_DONE;
     }
     stop_ms = clock_monotonic_ms();
+    ledger_hurry(place->ledger);
+    end_in_any_case();
     fastcgi_stop(fastcgi, stop_ms + STOP_REQUESTS_MS);
     if (dispatcher != NULL)
         dispatcher_stop(dispatcher, stop_ms + STOP_DISPATCHES_MS);
@@ -129,6 +157,14 @@ serve_fastcgi(const struct workplace *place, struct listener *listener)
     return status;
 }
 
+/* Whether an answer was given to who holds the webhook's secret. */
+static bool
+is_github(enum outcome outcome)
+{
+    return outcome == OUTCOME_ACCEPTED || outcome == OUTCOME_DUPLICATE ||
+           outcome == OUTCOME_IGNORED || outcome == OUTCOME_PONG;
+}
+
 /* Answers, lets the web server have that, and then does what is due. A web server may want to end
  * its CGI program once it has the answer: what is in hand is finished first. */
 static int
@@ -141,11 +177,12 @@ serve_cgi(const struct workplace *place)
     struct answer answer;
     sigset_t signals;
 
-    block_signals(&signals);
+    (void)signal(SIGPIPE, SIG_IGN);
     if (!cgi_serve(&webhook, &answer))
         log_message(place->log, LOG_LEVEL_WARNING, "answer", "it could not be written");
-    if (answer.outcome == OUTCOME_REFUSED)
+    if (!is_github(answer.outcome))
         return EXIT_DONE; /* strangers do not set anything going */
+    block_signals(&signals);
     if (ledger_become_owner(place->ledger, &reason) != LEDGER_OK) {
         log_message(place->log, LOG_LEVEL_ERROR, "ledger", "%s", reason.text);
         return EXIT_FAILED;

@@ -130,8 +130,11 @@ apply_entry(struct loader *loader, const struct file_entries *entries, struct fi
             (void)pool_add(loader, pool_name, &origin);
             return;
         }
-        if (pool == NULL)
-            return; /* its header was refused */
+        if (pool == NULL) { /* its header was refused; or, against all care, not seen */
+            if (loader->problems->errors == 0)
+                problems_error(loader->problems, &origin, "%s stands in no section", entry->name);
+            return;
+        }
         if (entry->name == NULL)
             problems_error(loader->problems, &origin, "[pool %s] stands there twice", pool->name);
     }
@@ -240,7 +243,7 @@ complete(struct loader *loader, struct pool *pool)
             continue;
         if (key->fallback != NULL && !key_set(key, base, key->fallback, false, &reason))
             problems_error(loader->problems, &origin, "%s: %s", key->name, reason.text);
-        if (!key->required)
+        if (!key->required || (key->kind == VALUE_SECRET && loader->use == CONFIG_WITHOUT_SECRETS))
             continue;
         if (pool != NULL)
             problems_error(loader->problems, &origin, "[pool %s] needs %s", pool->name, key->name);

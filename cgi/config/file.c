@@ -89,6 +89,7 @@ read_line(char *line, int cap, void *stream)
     struct reader *reader = stream;
     size_t len = strcspn(reader->next, "\n");
     bool has_newline = reader->next[len] == '\n';
+    size_t blanks = strspn(reader->next, " \t");
     size_t room = (size_t)cap - 2, kept;
 
     if (reader->next[0] == '\0' || cap < 2)
@@ -100,14 +101,16 @@ read_line(char *line, int cap, void *stream)
         if (reader->next[i] == ';' && isspace((unsigned char)reader->next[i - 1]))
             reader->has_comment = true;
     }
-    if (len > room && reader->next[0] != '#' && reader->next[0] != ';') {
+    if (len > room && strchr("#;", reader->next[blanks]) == NULL) {
         char what[96];
 
         (void)snprintf(what, sizeof what,
                        "a line has at most %zu bytes: continue a list on indented lines", room);
         note(reader, what);
     }
-    if (reader->next[0] == '[')
+    if (reader->next[blanks] == '[' && blanks > 0)
+        note(reader, "a section's header begins at the start of its line");
+    else if (reader->next[0] == '[')
         note_section(reader, reader->next, len);
 
     kept = len > room ? room : len;
@@ -199,7 +202,8 @@ file_read(const char *path, struct file_entries *out, struct problems *problems)
                        errno == EINVAL ? "not a regular file of at most 1 MiB" : strerror(errno));
         return false;
     }
-    reader.next = bytes;
+    /* A byte order mark, which some editors put there, would hide the first section's header. */
+    reader.next = bytes + (strncmp(bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0);
     bad_line = ini_parse_stream(read_line, &reader, take_entry, &reader);
     if (bad_line != 0) {
         origin.line = bad_line > 0 ? bad_line : 0;

@@ -70,6 +70,16 @@ has_control_bytes(const char *bytes, size_t len)
 }
 
 static bool
+is_blank(const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (bytes[i] != ' ')
+            return false;
+    }
+    return true;
+}
+
+static bool
 has_control(const char *text)
 {
     return has_control_bytes(text, strlen(text));
@@ -261,6 +271,12 @@ value_labels(const char *text, struct rh_labels *out, struct rh_reason *reason)
     size_t item_len;
 
     rh_labels_fini(out);
+    /* GitHub's labels hold none of these in practice, and a comment at a line's end, quotes, or a
+     * key on an indented line would quietly become one. */
+    if (strpbrk(text, "#\"'=[]") != NULL)
+        return refuse(reason,
+                      "a label holds none of # \" ' = [ ]: comments begin with ';' or at the "
+                      "start of a line, and nothing is quoted");
     while (next_item(&text, &item, &item_len)) {
         if (rh_labels_add(out, item, item_len) != RH_OK) {
             rh_labels_fini(out);
@@ -313,7 +329,8 @@ value_secret(const char *text, struct rh_secret **out, struct rh_reason *reason)
 {
     struct rh_secret *secret = NULL;
 
-    if (has_control(text) || rh_secret_new(text, strlen(text), &secret) != RH_OK)
+    if (has_control(text) || is_blank(text, strlen(text)) ||
+        rh_secret_new(text, strlen(text), &secret) != RH_OK)
         return refuse(reason, "must be 1 to %d bytes without control characters", RH_SECRET_MAX);
     rh_secret_free(*out);
     *out = secret;
@@ -351,6 +368,9 @@ value_secret_file(const char *path, struct rh_secret **out, struct rh_reason *re
     ssize_t len = 0;
     int fd;
 
+    /* What is no path may be the secret itself, put there by mistake: it is not shown. */
+    if (path[0] != '/')
+        return refuse(reason, "must be the path of a file, beginning with /");
     /* Non-blocking: a FIFO in the file's place must not hang the start. The checks below are made
      * on the open file, so that nobody can swap it between check and use. */
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -376,7 +396,7 @@ value_secret_file(const char *path, struct rh_secret **out, struct rh_reason *re
         len--;
     if (len > 0 && bytes[len - 1] == '\r')
         len--;
-    if (len == 0) {
+    if (is_blank(bytes, (size_t)len)) {
         (void)refuse(reason, "the secret file %.160s is empty", path);
         goto out;
     }

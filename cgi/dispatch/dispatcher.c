@@ -84,29 +84,6 @@ dispatcher_free(struct dispatcher *dispatcher)
     free(dispatcher);
 }
 
-static bool
-teller_init(struct dispatcher *dispatcher, struct storyteller *teller)
-{
-    *teller = (struct storyteller){
-        .config = dispatcher->config,
-        .ledger = dispatcher->ledger,
-        .log = dispatcher->log,
-        .tokens = dispatcher->tokens,
-        .github = github_new(&dispatcher->config->github, dispatcher->github_token,
-                             &dispatcher->deadline),
-        .nomad =
-            nomad_new(&dispatcher->config->nomad, dispatcher->nomad_token, &dispatcher->deadline),
-    };
-    return teller->github != NULL && teller->nomad != NULL;
-}
-
-static void
-teller_fini(struct storyteller *teller)
-{
-    github_free(teller->github);
-    nomad_free(teller->nomad);
-}
-
 /* Rests until a call after `seen`, or for `rest_ms` where that is over 0. False when it is time to
  * stop. */
 static bool
@@ -128,6 +105,41 @@ rest(struct dispatcher *dispatcher, uint64_t seen, int64_t rest_ms)
     goes_on = !dispatcher->stopping;
     (void)pthread_mutex_unlock(&dispatcher->lock);
     return goes_on;
+}
+
+/* Rests for a moment, or shorter where it is time to stop: false then. */
+static bool
+rest_a_moment(void *arg)
+{
+    struct dispatcher *dispatcher = arg;
+
+    return rest(dispatcher, 0, LEDGER_REST_MS) &&
+           clock_monotonic_ms() < atomic_load(&dispatcher->deadline);
+}
+
+static bool
+teller_init(struct dispatcher *dispatcher, struct storyteller *teller)
+{
+    *teller = (struct storyteller){
+        .config = dispatcher->config,
+        .ledger = dispatcher->ledger,
+        .log = dispatcher->log,
+        .tokens = dispatcher->tokens,
+        .github = github_new(&dispatcher->config->github, dispatcher->github_token,
+                             &dispatcher->deadline),
+        .nomad =
+            nomad_new(&dispatcher->config->nomad, dispatcher->nomad_token, &dispatcher->deadline),
+        .rest = rest_a_moment,
+        .rest_arg = dispatcher,
+    };
+    return teller->github != NULL && teller->nomad != NULL;
+}
+
+static void
+teller_fini(struct storyteller *teller)
+{
+    github_free(teller->github);
+    nomad_free(teller->nomad);
 }
 
 /* How many calls there were; and whether to go on. */
@@ -225,6 +237,7 @@ dispatcher_tick(struct dispatcher *dispatcher)
     struct order_upkeep state = {
         .ledger = dispatcher->ledger,
         .now_ms = clock_now_ms(),
+        .boot_ms = clock_boot_ms(),
         .retention_ms = dispatcher->config->server.retention_d * DAY_MS,
         .next_due_at_ms = INT64_MAX,
     };

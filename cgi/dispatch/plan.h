@@ -20,6 +20,10 @@
 /* Writes the idempotency token of a job's n-th runner. Returns `out`. */
 const char *plan_token(int64_t job_id, int64_t n, char out[PLAN_TOKEN_CAP]);
 
+/* The pool that a job in the ledger is for: the one that it was taken for, or where the
+ * configuration has that no more, the first that serves its labels. NULL where none does. */
+const struct pool *plan_pool(const struct config *config, const struct job *job);
+
 /* The page where a job's runner registers: its repository's, as GitHub told it, or made from the
  * API's address where it did not. NULL when out of memory; the caller frees. */
 char *plan_url(const struct job *job, const struct github_config *github);

@@ -10,10 +10,11 @@
 
 #include "ledger/rules.h"
 
-#define DAY_MS (INT64_C(24) * 3600 * 1000)
-
 /* An upstream that asks to wait for no time at all is not asked again within the same moment. */
 #define ASKED_MIN_MS INT64_C(1000)
+
+/* One in trouble may ask for so long, or for retry_max where that is more: a job lives for a day. */
+#define ASKED_MAX_MS (INT64_C(60) * 1000)
 
 /* GitHub's rule for a limit without a time: at least a minute, then longer each time
  * (docs.github.com, "Best practices for using the REST API"). */
@@ -27,7 +28,6 @@ static const struct policy_row rows[] = {
     {FAILURE_UNRESOLVED, PACE_DOUBLING, SCOPE_UPSTREAM},
     {FAILURE_REFUSED, PACE_DOUBLING, SCOPE_UPSTREAM},
     {FAILURE_TIMEOUT, PACE_DOUBLING, SCOPE_UPSTREAM},
-    /* A certificate is renewed by a person or by a machine: asked as often as what passes. */
     {FAILURE_TLS, PACE_OPERATOR, SCOPE_UPSTREAM},
     {FAILURE_RESET, PACE_DOUBLING, SCOPE_UPSTREAM},
     {FAILURE_TRUNCATED, PACE_DOUBLING, SCOPE_UPSTREAM},
@@ -95,10 +95,43 @@ clamp(int64_t value, int64_t min, int64_t max)
     return value < max ? value : max;
 }
 
-int64_t
-policy_probe_max_ms(const struct policy_delays *delays)
+/* How long the upstream asked to wait, within reason; -1 where it did not. */
+static int64_t
+asked_ms(const struct failure *failure, enum policy_pace pace, const struct policy_delays *delays)
 {
-    return delays->max_ms < PROBE_MAX_MS ? delays->max_ms : PROBE_MAX_MS;
+    bool is_limit = pace == PACE_RATE_LIMIT;
+    int64_t max_ms = delays->max_ms > ASKED_MAX_MS ? delays->max_ms : ASKED_MAX_MS;
+
+    if (failure->retry_after_ms < 0 || (!is_limit && pace != PACE_DOUBLING))
+        return -1;
+    return clamp(failure->retry_after_ms, ASKED_MIN_MS,
+                 is_limit ? RATE_LIMIT_MAX_MS : max_ms);
+}
+
+/* The doubling of a gate: an upstream that is down is probed often enough to be noticed when it is
+ * back, one that limits us is left alone for longer, and one that needs an operator at their pace.
+ */
+static void
+set_gate(const struct policy_row *row, const struct policy_delays *delays, uint32_t jitter,
+         struct policy_decision *decision)
+{
+    decision->is_upstreams = row->scope != SCOPE_JOB;
+    decision->shuts_at_once = row->scope == SCOPE_SHUT;
+    switch (row->pace) {
+    case PACE_RATE_LIMIT:
+        decision->gate_initial_ms = RATE_LIMIT_INITIAL_MS;
+        decision->gate_max_ms = RATE_LIMIT_MAX_MS;
+        break;
+    case PACE_OPERATOR:
+        decision->gate_initial_ms = decision->gate_max_ms = delays->max_ms;
+        break;
+    case PACE_AT_ONCE:
+    case PACE_DOUBLING:
+        decision->gate_jitter = jitter;
+        decision->gate_initial_ms = delays->initial_ms;
+        decision->gate_max_ms = delays->max_ms < PROBE_MAX_MS ? delays->max_ms : PROBE_MAX_MS;
+        break;
+    }
 }
 
 struct policy_decision
@@ -106,29 +139,29 @@ policy_decide(const struct failure *failure, int64_t attempts, const struct poli
               uint32_t jitter)
 {
     const struct policy_row *row = policy_find(failure->kind);
-    struct policy_decision decision = {.counts = true, .shut_ms = -1};
+    struct policy_decision decision = {.counts = true, .asked_ms = -1};
 
     if (row == NULL)
         return decision;
+    set_gate(row, delays, jitter, &decision);
     decision.needs_operator = row->pace == PACE_OPERATOR;
-    decision.is_upstreams = row->scope != SCOPE_JOB;
+    decision.asked_ms = asked_ms(failure, row->pace, delays);
     switch (row->pace) {
     case PACE_AT_ONCE:
         decision.counts = false;
         break;
+    case PACE_RATE_LIMIT: /* the gate holds it, and its place in the queue is kept */
+        break;
     case PACE_DOUBLING:
         decision.delay_ms = rules_backoff_ms(delays->initial_ms, delays->max_ms, attempts, jitter);
         break;
-    case PACE_RATE_LIMIT:
-        decision.delay_ms = rules_backoff_ms(RATE_LIMIT_INITIAL_MS, RATE_LIMIT_MAX_MS, attempts, 0);
-        break;
     case PACE_OPERATOR:
-        decision.delay_ms = delays->max_ms;
+        decision.delay_ms = decision.shuts_at_once ? 0 : delays->max_ms;
         break;
     }
-    if (failure->retry_after_ms >= 0 && row->pace != PACE_OPERATOR && row->pace != PACE_AT_ONCE)
-        decision.delay_ms = clamp(failure->retry_after_ms, ASKED_MIN_MS, DAY_MS);
-    if (row->scope == SCOPE_SHUT || (decision.is_upstreams && failure->retry_after_ms >= 0))
-        decision.shut_ms = decision.delay_ms;
+    if (decision.asked_ms >= 0 && !decision.shuts_at_once)
+        decision.delay_ms = decision.asked_ms;
+    /* One answer with a time in it is as certain as three without. */
+    decision.shuts_at_once |= decision.is_upstreams && decision.asked_ms >= 0;
     return decision;
 }

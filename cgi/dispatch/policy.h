@@ -50,19 +50,20 @@ struct policy_decision {
     bool needs_operator;
     bool counts;       /* as an attempt of the job */
     int64_t delay_ms;  /* until the job is due again, were the gate open */
-    bool is_upstreams; /* the gate hears of it */
-    int64_t shut_ms;   /* the gate is shut at once for so long; -1: it counts failures */
+    bool is_upstreams; /* the gate hears of it, with the rest: see struct gate_failure */
+    bool shuts_at_once;
+    int64_t asked_ms;
+    int64_t gate_initial_ms;
+    int64_t gate_max_ms;
+    uint32_t gate_jitter; /* 0 where a rule says "at least" */
 };
 
 /*
  * Decides after the `attempts`-th attempt (from 1) of a job failed. `jitter` is any number: see
- * rules_backoff_ms. A time that the upstream asked for counts, from a second to a day.
+ * rules_backoff_ms. A time that the upstream asked for counts, from a second to an hour where it is
+ * a rate limit, else to a minute or retry_max.
  */
 struct policy_decision policy_decide(const struct failure *failure, int64_t attempts,
                                      const struct policy_delays *delays, uint32_t jitter);
-
-/* The longest that a shut gate waits before it lets another probe through: an upstream that is back
- * is noticed within this. Never over retry_max. */
-int64_t policy_probe_max_ms(const struct policy_delays *delays);
 
 #endif

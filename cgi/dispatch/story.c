@@ -14,18 +14,12 @@
 #include "dispatch/policy.h"
 #include "ledger/order.h"
 
-/* Beyond the longest that an order's requests can take, for a process that lives but hangs. */
+/* What an order's requests can take at the longest: GitHub twice (again with a fresh token), Nomad
+ * four times (the dispatch and a look at its child, each again). The lease ends for other processes
+ * after that and a minute; within this one, a worker ends it in every case. */
+#define GITHUB_REQUESTS 2
+#define NOMAD_REQUESTS 4
 #define LEASE_SLACK_MS (60 * 1000)
-
-static const struct pool *
-find_pool(const struct config *config, const char *name)
-{
-    for (size_t i = 0; i < config->pools_len; i++) {
-        if (strcmp(config->pools[i].name, name) == 0)
-            return &config->pools[i];
-    }
-    return NULL;
-}
 
 static void
 begin_line(struct log_line *line, enum log_level level, const struct order *order)
@@ -39,11 +33,26 @@ begin_line(struct log_line *line, enum log_level level, const struct order *orde
     log_number(line, "attempt", order->job.attempts);
 }
 
-static enum story_end
-ledger_trouble(const struct storyteller *teller, const char *what, const struct rh_reason *reason)
+/*
+ * Records a step, again and again until it is on disk: an outcome that was forgotten would leave
+ * its order under this process's lease, with nobody working on it. False where the program ends
+ * before: its leases then end with it.
+ */
+static bool
+record(const struct storyteller *teller, ledger_work work, void *step, const char *what)
 {
-    log_message(teller->log, LOG_LEVEL_ERROR, "ledger", "%s: %s", what, reason->text);
-    return STORY_LEDGER;
+    struct rh_reason reason;
+    bool said = false;
+
+    while (ledger_write(teller->ledger, work, step, &reason) != LEDGER_OK) {
+        if (!said)
+            log_message(teller->log, LOG_LEVEL_ERROR, "ledger", "%s, and is tried again: %s", what,
+                        reason.text);
+        said = true;
+        if (!teller->rest(teller->rest_arg))
+            return false;
+    }
+    return true;
 }
 
 /* Spreads what failed together; nothing secret hangs on it. */
@@ -57,18 +66,18 @@ jitter(void)
 
 static void
 log_retry(const struct storyteller *teller, const struct order *order,
-          const struct failure *failure, const struct policy_decision *decision)
+          const struct failure *failure, bool operator_needed, int64_t wait_ms)
 {
     struct log_line line;
 
-    begin_line(&line, decision->needs_operator ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, order);
+    begin_line(&line, operator_needed ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, order);
     log_text(&line, "outcome", "retry");
     log_text(&line, "upstream", upstream_text(failure->upstream));
     log_text(&line, "failure", failure_text(failure->kind));
     if (failure->status != 0)
         log_number(&line, "status", failure->status);
     log_text(&line, "error", failure->text.text);
-    log_number(&line, "next_attempt_s", (decision->delay_ms + 999) / 1000);
+    log_number(&line, "next_attempt_s", (wait_ms + 999) / 1000);
     log_end(teller->log, &line);
 }
 
@@ -83,23 +92,23 @@ put_back(const struct storyteller *teller, const struct order *order, const stru
         policy_decide(failure, order->job.attempts, &delays, jitter());
     const struct gate_failure gate = {.upstream = upstream_text(failure->upstream),
                                       .error = failure->text.text,
-                                      .shut_ms = decision.shut_ms,
-                                      .initial_ms = delays.initial_ms,
-                                      .max_ms = policy_probe_max_ms(&delays),
-                                      .jitter = jitter()};
+                                      .at_once = decision.shuts_at_once,
+                                      .asked_ms = decision.asked_ms,
+                                      .initial_ms = decision.gate_initial_ms,
+                                      .max_ms = decision.gate_max_ms,
+                                      .jitter = decision.gate_jitter};
     int64_t now_ms = clock_now_ms();
-    struct order_failure record = {.order = order,
-                                   .now_ms = now_ms,
-                                   .next_attempt_at_ms = now_ms + decision.delay_ms,
-                                   .error = failure->text.text,
-                                   .counts = decision.counts,
-                                   .gate = decision.is_upstreams ? &gate : NULL};
-    struct rh_reason reason;
+    struct order_failure step = {.order = order,
+                                 .owner = ledger_owner(teller->ledger),
+                                 .now_ms = now_ms,
+                                 .next_attempt_at_ms = now_ms + decision.delay_ms,
+                                 .error = failure->text.text,
+                                 .counts = decision.counts,
+                                 .gate = decision.is_upstreams ? &gate : NULL};
+    bool recorded = record(teller, order_failed, &step, "a failed dispatch could not be recorded");
 
-    log_retry(teller, order, failure, &decision);
-    if (ledger_write(teller->ledger, order_failed, &record, &reason) != LEDGER_OK)
-        return ledger_trouble(teller, "a failed dispatch could not be recorded", &reason);
-    return STORY_FAILED;
+    log_retry(teller, order, failure, decision.needs_operator, step.next_attempt_at_ms - now_ms);
+    return recorded ? STORY_FAILED : STORY_LEDGER;
 }
 
 /* What goes out, owned. */
@@ -169,20 +178,20 @@ static enum story_end
 send_out(const struct storyteller *teller, const struct order *order, const struct pool *pool,
          const struct parcel *parcel, int64_t began_at_ms)
 {
-    struct order_step step = {
-        .order = order, .now_ms = clock_now_ms(), .github_passed = parcel->github_passed};
+    struct order_step step = {.order = order,
+                              .owner = ledger_owner(teller->ledger),
+                              .now_ms = clock_now_ms(),
+                              .github_passed = parcel->github_passed};
     struct nomad_dispatched dispatched = {0};
     char token[PLAN_TOKEN_CAP];
     struct nomad_child child = {0};
     struct failure failure;
-    struct rh_reason reason;
     struct log_line line;
-    enum ledger_error error;
-    bool is_other;
+    bool is_other, recorded;
 
-    if (ledger_write(teller->ledger, order_sent, &step, &reason) != LEDGER_OK)
-        return ledger_trouble(teller, "a dispatch was held back, since it could not be recorded",
-                              &reason);
+    if (!record(teller, order_sent, &step,
+                "a dispatch is held back, since it could not be recorded"))
+        return STORY_LEDGER;
     if (!step.wanted) {
         begin_line(&line, LOG_LEVEL_INFO, order);
         log_text(&line, "outcome", "not_wanted");
@@ -213,13 +222,10 @@ send_out(const struct storyteller *teller, const struct order *order, const stru
     log_text(&line, "child", dispatched.child);
     log_number(&line, "duration_ms", clock_monotonic_ms() - began_at_ms);
     log_end(teller->log, &line);
-    /* Should this write fail, the lease ends with this process or in time, and the same token then
-     * finds the same child. */
-    error = ledger_write(teller->ledger, order_live, &step, &reason);
+    recorded = record(teller, order_live, &step, "a dispatch could not be recorded");
     nomad_dispatched_fini(&dispatched);
     nomad_child_fini(&child);
-    return error == LEDGER_OK ? STORY_DISPATCHED
-                              : ledger_trouble(teller, "a dispatch could not be recorded", &reason);
+    return recorded ? STORY_DISPATCHED : STORY_LEDGER;
 }
 
 enum story_end
@@ -233,7 +239,10 @@ story_tell(const struct storyteller *teller)
         .receiver = ledger_receiver(teller->ledger),
         .prefix = config->server.runner_prefix,
         .now_ms = clock_now_ms(),
-        .lease_ms = (config->github.timeout_s + config->nomad.timeout_s) * 1000 + LEASE_SLACK_MS,
+        .lease_until_ms = clock_boot_ms() + LEASE_SLACK_MS +
+                          (GITHUB_REQUESTS * config->github.timeout_s +
+                           NOMAD_REQUESTS * config->nomad.timeout_s) *
+                              1000,
         .tokens = tokens == NULL ? "[]" : tokens,
         .out = &order,
     };
@@ -248,12 +257,18 @@ story_tell(const struct storyteller *teller)
     cJSON_free(tokens);
     if (error == LEDGER_NOT_FOUND)
         return STORY_NOTHING_DUE;
-    if (error != LEDGER_OK)
-        return ledger_trouble(teller, "no job could be taken up", &reason);
-    pool = find_pool(config, order.job.pool);
+    if (error != LEDGER_OK) {
+        log_message(teller->log, LOG_LEVEL_ERROR, "ledger", "no job could be taken up: %s",
+                    reason.text);
+        order_fini(&order); /* filled, where only the commit failed */
+        return STORY_LEDGER;
+    }
+    pool = plan_pool(config, &order.job);
     if (pool == NULL) {
         (void)failure_set(&failure, UPSTREAM_NOMAD, FAILURE_CONFIGURATION,
-                          "its pool \"%.32s\" is no longer in the configuration", order.job.pool);
+                          "its pool \"%s\" is no longer in the configuration, and no other serves "
+                          "its labels",
+                          order.job.pool);
         end = put_back(teller, &order, &failure);
     } else if (!prepare(teller, &order, pool, &parcel, &failure)) {
         end = put_back(teller, &order, &failure);

@@ -5,6 +5,8 @@
 #ifndef DISPATCH_STORY_H
 #define DISPATCH_STORY_H
 
+#include <stdbool.h>
+
 #include "config/config.h"
 #include "ledger/ledger.h"
 #include "log/log.h"
@@ -20,6 +22,9 @@ struct storyteller {
     struct token_cache *tokens;
     struct github *github;
     struct nomad *nomad;
+    /* Waits a moment before the ledger is pressed again. False where the program ends. */
+    bool (*rest)(void *arg);
+    void *rest_arg;
 };
 
 enum story_end {

@@ -65,7 +65,8 @@ gate_passed(struct ledger_txn *txn, const char *upstream)
 }
 
 enum ledger_error
-gate_failed(struct ledger_txn *txn, const struct gate_failure *failure, int64_t now_ms)
+gate_failed(struct ledger_txn *txn, const struct gate_failure *failure, int64_t now_ms,
+            int64_t *shut_until_ms)
 {
     struct statement statement =
         txn_prepare(txn, "UPDATE upstream SET failures = failures + 1, error = ?2, probe = NULL,"
@@ -74,15 +75,22 @@ gate_failed(struct ledger_txn *txn, const struct gate_failure *failure, int64_t 
     enum ledger_error error = gate_read(txn, failure->upstream, now_ms, &gate);
     int64_t until_ms = 0;
 
+    *shut_until_ms = gate.shut_until_ms;
     /* Of several requests that were under way together, the first shuts the gate; the others are no
-     * news, and must not lengthen its time. */
-    if (error != LEDGER_OK || (now_ms < gate.shut_until_ms && failure->shut_ms < 0))
+     * news, unless the upstream itself asks for longer. */
+    if (error != LEDGER_OK || (now_ms < gate.shut_until_ms && failure->asked_ms < 0))
         return error;
-    if (failure->shut_ms >= 0)
-        until_ms = now_ms + failure->shut_ms;
+    if (failure->asked_ms >= 0)
+        until_ms = now_ms + failure->asked_ms;
+    else if (failure->at_once)
+        until_ms = now_ms + rules_backoff_ms(failure->initial_ms, failure->max_ms,
+                                             gate.failures + 1, failure->jitter);
     else if (gate.failures + 1 >= GATE_FAILURES)
         until_ms = now_ms + rules_backoff_ms(failure->initial_ms, failure->max_ms,
                                              gate.failures + 2 - GATE_FAILURES, failure->jitter);
+    if (until_ms < gate.shut_until_ms)
+        until_ms = gate.shut_until_ms;
+    *shut_until_ms = until_ms;
     bind_text(&statement, failure->upstream);
     bind_text(&statement, failure->error);
     bind_number(&statement, until_ms);

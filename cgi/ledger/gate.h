@@ -50,13 +50,15 @@ enum ledger_error gate_passed(struct ledger_txn *txn, const char *upstream);
 struct gate_failure {
     const char *upstream;
     const char *error;
-    int64_t shut_ms;    /* shut it at once for so long; -1: after GATE_FAILURES, doubling */
+    bool at_once;       /* shut it now; else after GATE_FAILURES in a row */
+    int64_t asked_ms;   /* for so long, since the upstream asked for it; -1: doubling */
     int64_t initial_ms; /* of the doubling */
     int64_t max_ms;
     uint32_t jitter; /* any number: see rules_backoff_ms */
 };
+/* `*shut_until_ms` becomes when the gate is tried again; 0 where it stays open. */
 enum ledger_error gate_failed(struct ledger_txn *txn, const struct gate_failure *failure,
-                              int64_t now_ms);
+                              int64_t now_ms, int64_t *shut_until_ms);
 
 /* ledger_work, without an argument. Lets a probe go at once, whatever the time: a restart, or an
  * operator's retry, asks anew. */

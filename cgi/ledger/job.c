@@ -196,6 +196,8 @@ job_apply(struct ledger_txn *txn, void *arg)
     if (error != LEDGER_OK)
         return error;
     report->after = rules_job_next(report->before, report->event);
+    if (report->before == JOB_NONE && report->pool == NULL)
+        report->after = JOB_NONE;
     if (report->after == report->before)
         return LEDGER_OK;
     error = report->before == JOB_NONE ? insert(txn, report) : update(txn, report);

@@ -59,7 +59,7 @@ bool job_read(struct statement *row, struct job *job);
 struct job_report {
     const struct rh_workflow_job *job;
     enum job_event event;
-    const char *pool;
+    const char *pool; /* NULL where none serves it: then only a job that is known changes */
     const char *delivery;
     int64_t now_ms;
     /* Set by job_apply: */

@@ -10,17 +10,22 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "clock/clock.h"
 #include "ledger/owner.h"
 #include "ledger/schema.h"
 #include "ledger/statement.h"
 
-/* GitHub waits 10 s for an answer: a writer gives up well before. */
+/* GitHub waits 10 s for an answer: a writer gives up well before. When the program ends, at once.
+ */
 #define BUSY_TIMEOUT_MS 4000
+#define BUSY_TIMEOUT_ENDING_MS 300
+#define BUSY_REST_US 5000
 
 /* One writer's place in the queue. It lives on that writer's stack until `done`. */
 struct pending {
@@ -43,6 +48,10 @@ struct ledger {
     struct pending **queue_tail;
     bool committing;
 
+    _Atomic int64_t busy_timeout_ms;
+    int64_t writer_busy_since_ms; /* of clock_monotonic_ms; each for its connection's one thread */
+    int64_t reader_busy_since_ms;
+
     int owners_fd;
     int64_t owner;
     char receiver[16];
@@ -62,22 +71,59 @@ explain(const struct ledger_txn *txn, enum ledger_error error, struct rh_reason 
         [LEDGER_CORRUPT] =
             "the ledger is damaged or not a database: move it away or restore a backup",
         [LEDGER_UNREACHABLE] =
-            "the ledger cannot be opened: is its folder there, and may this user "
-            "use both? `runhook serve` makes the file",
+            ("the ledger cannot be opened: is its folder there, and may this user "
+             "use both? `runhook serve` makes the file"),
         [LEDGER_NEWER] = "the ledger was made by a newer runhook",
         [LEDGER_NO_MEMORY] = "out of memory",
         [LEDGER_FAILED] = "the ledger failed",
     };
-    const char *detail = sqlite3_errmsg(txn->db); /* of NULL: out of memory, which is then so */
 
-    if (reason != NULL && error != LEDGER_OK)
-        (void)snprintf(reason->text, sizeof reason->text, "%s (%s)", texts[error], detail);
+    if (reason != NULL && error != LEDGER_OK && txn->db == NULL)
+        (void)snprintf(reason->text, sizeof reason->text, "%s", texts[error]);
+    else if (reason != NULL && error != LEDGER_OK)
+        (void)snprintf(reason->text, sizeof reason->text, "%s (%s)", texts[error],
+                       sqlite3_errmsg(txn->db));
     return error;
+}
+
+/* SQLite's busy handler: rests a little, until the time is over. */
+static int
+rest_while_busy(struct ledger *ledger, int64_t *since_ms, int count)
+{
+    if (count == 0)
+        *since_ms = clock_monotonic_ms();
+    if (clock_monotonic_ms() - *since_ms >= atomic_load(&ledger->busy_timeout_ms))
+        return 0;
+    (void)usleep(BUSY_REST_US);
+    return 1;
+}
+
+static int
+writer_is_busy(void *arg, int count)
+{
+    struct ledger *ledger = arg;
+
+    return rest_while_busy(ledger, &ledger->writer_busy_since_ms, count);
+}
+
+static int
+reader_is_busy(void *arg, int count)
+{
+    struct ledger *ledger = arg;
+
+    return rest_while_busy(ledger, &ledger->reader_busy_since_ms, count);
+}
+
+void
+ledger_hurry(struct ledger *ledger)
+{
+    atomic_store(&ledger->busy_timeout_ms, BUSY_TIMEOUT_ENDING_MS);
 }
 
 /* Opens one connection with its pragmas. */
 static int
-connection_open(struct ledger_txn *txn, const char *path, enum ledger_mode mode)
+connection_open(struct ledger *ledger, struct ledger_txn *txn, const char *path,
+                enum ledger_mode mode)
 {
     int flags =
         SQLITE_OPEN_NOMUTEX |
@@ -87,7 +133,8 @@ connection_open(struct ledger_txn *txn, const char *path, enum ledger_mode mode)
     if (code == SQLITE_OK)
         code = sqlite3_extended_result_codes(txn->db, 1);
     if (code == SQLITE_OK)
-        code = sqlite3_busy_timeout(txn->db, BUSY_TIMEOUT_MS);
+        code = sqlite3_busy_handler(
+            txn->db, txn == &ledger->writer ? writer_is_busy : reader_is_busy, ledger);
     if (code == SQLITE_OK && mode != LEDGER_LOOK)
         code = sqlite3_exec(txn->db,
                             "PRAGMA journal_mode = WAL;"
@@ -163,6 +210,22 @@ check_schema(struct ledger_txn *txn, enum ledger_mode mode, struct rh_reason *re
     return version > SCHEMA_VERSION ? LEDGER_NEWER : LEDGER_FAILED;
 }
 
+/* Opens the lock file, and waits for the turn to open the ledger. */
+static enum ledger_error
+enter(struct ledger *ledger, const char *path, enum ledger_mode mode, struct rh_reason *reason)
+{
+    if (mode == LEDGER_CHANGE && access(path, F_OK) != 0)
+        return explain(&ledger->writer, LEDGER_UNREACHABLE, reason);
+    ledger->owners_fd = owner_open(path);
+    if (ledger->owners_fd >= 0 && owner_enter(ledger->owners_fd))
+        return LEDGER_OK;
+    if (errno == ENOENT || errno == ENOTDIR)
+        return explain(&ledger->writer, LEDGER_UNREACHABLE, reason);
+    (void)snprintf(reason->text, sizeof reason->text, "cannot open and lock %.160s.owners: %s",
+                   path, strerror(errno));
+    return LEDGER_READ_ONLY;
+}
+
 enum ledger_error
 ledger_open(const char *path, enum ledger_mode mode, struct ledger **out, struct rh_reason *reason)
 {
@@ -177,12 +240,20 @@ ledger_open(const char *path, enum ledger_mode mode, struct ledger **out, struct
         return LEDGER_NO_MEMORY;
     }
     ledger->owners_fd = -1;
+    atomic_init(&ledger->busy_timeout_ms, BUSY_TIMEOUT_MS);
     ledger->queue_tail = &ledger->queue_head;
     (void)pthread_mutex_init(&ledger->reader_lock, NULL);
     (void)pthread_mutex_init(&ledger->queue_lock, NULL);
     (void)pthread_cond_init(&ledger->queue_moved, NULL);
 
-    code = connection_open(&ledger->writer, path, mode);
+    if (mode != LEDGER_LOOK) {
+        /* Processes that start together make the file and its tables one after the other: SQLite's
+         * own locks do not cover the switch to WAL. */
+        error = enter(ledger, path, mode, reason);
+        if (error != LEDGER_OK)
+            goto fail;
+    }
+    code = connection_open(ledger, &ledger->writer, path, mode);
     if (code != SQLITE_OK) {
         error = explain(&ledger->writer, txn_error(code), reason);
         goto fail;
@@ -190,7 +261,7 @@ ledger_open(const char *path, enum ledger_mode mode, struct ledger **out, struct
     error = check_schema(&ledger->writer, mode, reason);
     if (error != LEDGER_OK)
         goto fail;
-    code = connection_open(&ledger->reader, path, LEDGER_LOOK);
+    code = connection_open(ledger, &ledger->reader, path, LEDGER_LOOK);
     if (code != SQLITE_OK) {
         error = explain(&ledger->reader, txn_error(code), reason);
         goto fail;
@@ -198,14 +269,10 @@ ledger_open(const char *path, enum ledger_mode mode, struct ledger **out, struct
     error = read_receiver(ledger, reason);
     if (error != LEDGER_OK)
         goto fail;
-    ledger->owners_fd = owner_open(path);
-    if (ledger->owners_fd >= 0 || mode == LEDGER_LOOK) {
-        *out = ledger;
-        return LEDGER_OK;
-    }
-    (void)snprintf(reason->text, sizeof reason->text, "cannot open %.160s.owners: %s", path,
-                   strerror(errno));
-    error = LEDGER_READ_ONLY;
+    if (ledger->owners_fd >= 0)
+        owner_leave(ledger->owners_fd);
+    *out = ledger;
+    return LEDGER_OK;
 fail:
     ledger_close(ledger);
     return error;
@@ -268,7 +335,7 @@ run_pending(struct ledger_txn *txn, struct pending *pending)
 
 /* Runs a batch in one transaction. After it, every member has its result, and what is LEDGER_OK is
  * on disk. */
-static void
+static enum ledger_error
 run_batch(struct ledger_txn *txn, struct pending *batch)
 {
     int code = txn_execute(txn, "BEGIN IMMEDIATE");
@@ -276,12 +343,15 @@ run_batch(struct ledger_txn *txn, struct pending *batch)
     enum ledger_error error;
 
     if (code == SQLITE_DONE) {
-        for (struct pending *pending = batch; pending != NULL; pending = pending->next)
+        /* Some failures (a full disk, no memory) make SQLite end the whole transaction by itself.
+         * Then a further savepoint would be one of its own, and be committed by its release. */
+        for (struct pending *pending = batch;
+             pending != NULL && sqlite3_get_autocommit(txn->db) == 0; pending = pending->next)
             run_pending(txn, pending);
-        code = txn_execute(txn, "COMMIT");
+        code = sqlite3_get_autocommit(txn->db) == 0 ? txn_execute(txn, "COMMIT") : SQLITE_FULL;
     }
     if (code == SQLITE_DONE)
-        return;
+        return LEDGER_OK;
     error = explain(txn, txn_error(code), &reason);
     if (sqlite3_get_autocommit(txn->db) == 0)
         (void)txn_execute(txn, "ROLLBACK");
@@ -289,6 +359,24 @@ run_batch(struct ledger_txn *txn, struct pending *batch)
         pending->result = error;
         pending->reason = reason;
     }
+    return error;
+}
+
+/* Who came while a batch waited for another process's lock has waited as well: a second wait would
+ * outlast GitHub's patience. With the queue locked. */
+static void
+fail_queued(struct ledger *ledger, const struct rh_reason *reason)
+{
+    struct pending *next;
+
+    for (struct pending *pending = ledger->queue_head; pending != NULL; pending = next) {
+        next = pending->next;
+        pending->result = LEDGER_BUSY;
+        pending->reason = *reason;
+        pending->done = true;
+    }
+    ledger->queue_head = NULL;
+    ledger->queue_tail = &ledger->queue_head;
 }
 
 enum ledger_error
@@ -301,6 +389,7 @@ ledger_write(struct ledger *ledger, ledger_work work, void *arg, struct rh_reaso
     ledger->queue_tail = &self.next;
     while (!self.done) {
         struct pending *batch, *next;
+        bool is_busy;
 
         if (ledger->committing) {
             (void)pthread_cond_wait(&ledger->queue_moved, &ledger->queue_lock);
@@ -312,10 +401,12 @@ ledger_write(struct ledger *ledger, ledger_work work, void *arg, struct rh_reaso
         ledger->queue_tail = &ledger->queue_head;
         (void)pthread_mutex_unlock(&ledger->queue_lock);
 
-        run_batch(&ledger->writer, batch);
+        is_busy = run_batch(&ledger->writer, batch) == LEDGER_BUSY;
 
         (void)pthread_mutex_lock(&ledger->queue_lock);
         ledger->committing = false;
+        if (is_busy)
+            fail_queued(ledger, &batch->reason);
         for (struct pending *pending = batch; pending != NULL; pending = next) {
             next = pending->next; /* its owner may be gone once it is done */
             pending->done = true;
@@ -348,15 +439,17 @@ ledger_read(struct ledger *ledger, ledger_work work, void *arg, struct rh_reason
     return error;
 }
 
+/* As much as a delivery writes, since a disk may have room for a page and not for a job. SQLite
+ * writes nothing for a value that stays the same, so it is another each time. */
 static enum ledger_error
-write_nothing_new(struct ledger_txn *txn, void *arg)
+write_probe(struct ledger_txn *txn, void *arg)
 {
     (void)arg;
-    return txn_error(txn_execute(txn, "UPDATE receiver SET name = name"));
+    return txn_error(txn_execute(txn, "UPDATE receiver SET probe = randomblob(16384)"));
 }
 
 enum ledger_error
 ledger_probe(struct ledger *ledger, struct rh_reason *reason)
 {
-    return ledger_write(ledger, write_nothing_new, NULL, reason);
+    return ledger_write(ledger, write_probe, NULL, reason);
 }

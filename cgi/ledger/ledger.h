@@ -48,8 +48,11 @@ enum ledger_error ledger_open(const char *path, enum ledger_mode mode, struct le
                               struct rh_reason *reason);
 void ledger_close(struct ledger *ledger);
 
+/* The program ends: from now on nobody waits long for another process's lock. */
+void ledger_hurry(struct ledger *ledger);
+
 /* What a function does within a transaction. Anything but LEDGER_OK undoes what it wrote, and only
- * that. */
+ * that. What it put into `arg` stays, even where the commit then fails. */
 typedef enum ledger_error (*ledger_work)(struct ledger_txn *txn, void *arg);
 
 /*
@@ -64,7 +67,7 @@ enum ledger_error ledger_write(struct ledger *ledger, ledger_work work, void *ar
 enum ledger_error ledger_read(struct ledger *ledger, ledger_work work, void *arg,
                               struct rh_reason *reason);
 
-/* Whether the ledger can take a write now: makes one that changes nothing. For healthz. */
+/* Whether the ledger can take a write now: makes one. For healthz. */
 enum ledger_error ledger_probe(struct ledger *ledger, struct rh_reason *reason);
 
 /* Eight hexadecimal digits that tell this receiver's runners from another's; made with the ledger.

@@ -161,7 +161,7 @@ lease(struct ledger_txn *txn, const struct order_claim *claim, const struct orde
 
     bind_text(&statement, order->runner);
     bind_number(&statement, claim->owner);
-    bind_number(&statement, claim->now_ms + claim->lease_ms);
+    bind_number(&statement, claim->lease_until_ms);
     return txn_error(statement_step(&statement));
 }
 
@@ -208,32 +208,42 @@ order_claim(struct ledger_txn *txn, void *arg)
     return error;
 }
 
-/* Sets a runner's state; its lease ends unless `keep_lease`. */
+/* Sets the state of a runner that this owner leases; its lease ends unless `keep_lease`. `*held` is
+ * false, and nothing was changed, where the lease is no longer this owner's. */
 static enum ledger_error
 set_runner(struct ledger_txn *txn, const struct order_step *step, const char *state,
-           bool keep_lease)
+           bool keep_lease, bool *held)
 {
     struct statement statement =
         txn_prepare(txn, "UPDATE runner SET state = ?2, child = coalesce(?3, child),"
                          " sent_at_ms = iif(?2 = 'sent', ?4, sent_at_ms), changed_at_ms = ?4,"
-                         " lease_owner = iif(?5, lease_owner, NULL) WHERE name = ?1");
+                         " lease_owner = iif(?5, lease_owner, NULL)"
+                         " WHERE name = ?1 AND lease_owner = ?6 AND state IN ('minting', 'sent')");
+    int code;
 
     bind_text(&statement, step->order->runner);
     bind_text(&statement, state);
     bind_text(&statement, step->child);
     bind_number(&statement, step->now_ms);
     bind_number(&statement, keep_lease);
-    return txn_error(statement_step(&statement));
+    bind_number(&statement, step->owner);
+    code = statement_step(&statement);
+    *held = code == SQLITE_DONE && sqlite3_changes(txn->db) > 0;
+    return txn_error(code);
 }
 
 static enum ledger_error
-end_lease(struct ledger_txn *txn, const struct order *order)
+end_lease(struct ledger_txn *txn, const struct order *order, int64_t owner, bool *held)
 {
-    struct statement statement =
-        txn_prepare(txn, "UPDATE runner SET lease_owner = NULL WHERE name = ?1");
+    struct statement statement = txn_prepare(
+        txn, "UPDATE runner SET lease_owner = NULL WHERE name = ?1 AND lease_owner = ?2");
+    int code;
 
     bind_text(&statement, order->runner);
-    return txn_error(statement_step(&statement));
+    bind_number(&statement, owner);
+    code = statement_step(&statement);
+    *held = code == SQLITE_DONE && sqlite3_changes(txn->db) > 0;
+    return txn_error(code);
 }
 
 enum ledger_error
@@ -245,21 +255,25 @@ order_sent(struct ledger_txn *txn, void *arg)
                          " AND runner = runner.name AND state = 'assigned')"
                          " FROM runner WHERE name = ?1");
     enum ledger_error error = step->github_passed ? gate_passed(txn, "github") : LEDGER_OK;
-    bool was_minting;
+    bool was_minting, held;
     int code;
 
+    step->wanted = false;
     if (error != LEDGER_OK)
         return error;
     bind_text(&statement, step->order->runner);
     code = statement_step(&statement);
-    if (code != SQLITE_ROW)
-        return code == SQLITE_DONE ? LEDGER_NOT_FOUND : txn_error(code);
+    if (code != SQLITE_ROW) /* purged meanwhile: nothing wants it */
+        return txn_error(code);
     was_minting = strcmp(read_text(&statement), "minting") == 0;
-    step->wanted = read_number(&statement) != 0;
-    if (step->wanted)
-        return set_runner(txn, step, "sent", true);
+    if (read_number(&statement) != 0) {
+        error = set_runner(txn, step, "sent", true, &held);
+        step->wanted = held;
+        return error;
+    }
     /* One that was never sent has left no trace outside. */
-    return was_minting ? set_runner(txn, step, "gone", false) : end_lease(txn, step->order);
+    return was_minting ? set_runner(txn, step, "gone", false, &held)
+                       : end_lease(txn, step->order, step->owner, &held);
 }
 
 /* Enters the runner of another receiver, which serves our job as well as our own would have. */
@@ -290,13 +304,16 @@ order_live(struct ledger_txn *txn, void *arg)
     bool is_adopted = step->runner != NULL && strcmp(step->runner, step->order->runner) != 0;
     struct statement statement =
         txn_prepare(txn, "UPDATE job SET last_error = NULL, held_by = NULL, changed_at_ms = ?2,"
-                         " runner = iif(runner = ?3 AND state = 'assigned', ?4, runner)"
-                         " WHERE id = ?1");
+                         " runner = iif(state = 'assigned', ?4, runner)"
+                         " WHERE id = ?1 AND runner = ?3");
     enum ledger_error error = gate_passed(txn, "nomad");
+    bool held = false;
 
     if (error == LEDGER_OK)
-        error = set_runner(txn, step, is_adopted ? "gone" : "live", false);
-    if (error == LEDGER_OK && is_adopted)
+        error = set_runner(txn, step, is_adopted ? "gone" : "live", false, &held);
+    if (error != LEDGER_OK || !held)
+        return error; /* who has the lease now finds the same child under the same token */
+    if (is_adopted)
         error = adopt(txn, step);
     if (error != LEDGER_OK)
         return error;
@@ -310,13 +327,21 @@ order_live(struct ledger_txn *txn, void *arg)
 enum ledger_error
 order_failed(struct ledger_txn *txn, void *arg)
 {
-    const struct order_failure *failure = arg;
+    struct order_failure *failure = arg;
     struct statement statement = txn_prepare(
         txn, "UPDATE job SET state = 'queued', next_attempt_at_ms = ?3,"
              " last_error = ?4, held_by = ?5, attempts = attempts - ?6,"
              " changed_at_ms = ?7 WHERE id = ?1 AND runner = ?2 AND state = 'assigned'");
-    enum ledger_error error;
+    int64_t shut_until_ms = 0;
+    bool held;
+    enum ledger_error error = end_lease(txn, failure->order, failure->owner, &held);
 
+    if (error == LEDGER_OK && failure->gate != NULL)
+        error = gate_failed(txn, failure->gate, failure->now_ms, &shut_until_ms);
+    if (error != LEDGER_OK || !held)
+        return error;
+    if (failure->next_attempt_at_ms < shut_until_ms)
+        failure->next_attempt_at_ms = shut_until_ms;
     bind_number(&statement, failure->order->job.id);
     bind_text(&statement, failure->order->runner);
     bind_number(&statement, failure->next_attempt_at_ms);
@@ -324,52 +349,51 @@ order_failed(struct ledger_txn *txn, void *arg)
     bind_text(&statement, failure->gate == NULL ? NULL : failure->gate->upstream);
     bind_number(&statement, !failure->counts);
     bind_number(&statement, failure->now_ms);
-    error = txn_error(statement_step(&statement));
-    if (error == LEDGER_OK)
-        error = end_lease(txn, failure->order);
-    if (error == LEDGER_OK && failure->gate != NULL)
-        error = gate_failed(txn, failure->gate, failure->now_ms);
-    return error;
+    return txn_error(statement_step(&statement));
 }
 
-/* Puts one dead process's orders, or those whose lease ran out, back into the queue. */
+/* Puts one order back into the queue. */
 static enum ledger_error
-recover(struct ledger_txn *txn, int64_t owner, struct order_upkeep *upkeep)
+recover(struct ledger_txn *txn, const char *runner, struct order_upkeep *upkeep)
 {
     struct statement queue =
         txn_prepare(txn, "UPDATE job SET state = 'queued', next_attempt_at_ms = 0,"
-                         " changed_at_ms = ?2 WHERE state = 'assigned' AND id IN"
-                         " (SELECT job_id FROM runner WHERE lease_owner = ?1)");
+                         " changed_at_ms = ?2 WHERE state = 'assigned' AND runner = ?1");
     struct statement release =
-        txn_prepare(txn, "UPDATE runner SET lease_owner = NULL WHERE lease_owner = ?1");
+        txn_prepare(txn, "UPDATE runner SET lease_owner = NULL WHERE name = ?1");
     int code;
 
-    bind_number(&queue, owner);
+    bind_text(&queue, runner);
     bind_number(&queue, upkeep->now_ms);
     code = statement_step(&queue);
     if (code != SQLITE_DONE)
         return txn_error(code);
     upkeep->recovered += sqlite3_changes(txn->db);
-    bind_number(&release, owner);
+    bind_text(&release, runner);
     return txn_error(statement_step(&release));
 }
 
-/* Finds an owner of leases that is dead, or whose lease has ended. LEDGER_NOT_FOUND where none is.
+/*
+ * Finds an order that nobody works on: its owner is dead, or another process whose lease has run
+ * out. This process's own workers end theirs in every case, so those are never taken from them.
+ * LEDGER_NOT_FOUND where there is none.
  */
 static enum ledger_error
-find_dead_owner(struct ledger_txn *txn, const struct order_upkeep *upkeep, int64_t *owner)
+find_orphan(struct ledger_txn *txn, const struct order_upkeep *upkeep,
+            char runner[RH_RUNNER_NAME_MAX + 1])
 {
-    struct statement statement =
-        txn_prepare(txn, "SELECT lease_owner, min(lease_until_ms) FROM runner"
-                         " WHERE lease_owner IS NOT NULL GROUP BY lease_owner");
+    struct statement statement = txn_prepare(
+        txn, "SELECT name, lease_owner, lease_until_ms FROM runner WHERE lease_owner IS NOT NULL");
     int code;
 
     while ((code = statement_step(&statement)) == SQLITE_ROW) {
-        int64_t until_ms;
+        int64_t owner, until_ms;
 
-        *owner = read_number(&statement);
+        (void)snprintf(runner, RH_RUNNER_NAME_MAX + 1, "%s", read_text(&statement));
+        owner = read_number(&statement);
         until_ms = read_number(&statement);
-        if (until_ms < upkeep->now_ms || !ledger_owner_alive(upkeep->ledger, *owner))
+        if (owner != ledger_owner(upkeep->ledger) &&
+            (until_ms < upkeep->boot_ms || !ledger_owner_alive(upkeep->ledger, owner)))
             return LEDGER_OK;
     }
     return code == SQLITE_DONE ? LEDGER_NOT_FOUND : txn_error(code);
@@ -422,12 +446,12 @@ enum ledger_error
 order_upkeep(struct ledger_txn *txn, void *arg)
 {
     struct order_upkeep *upkeep = arg;
+    char runner[RH_RUNNER_NAME_MAX + 1];
     enum ledger_error error;
-    int64_t owner;
 
     upkeep->recovered = upkeep->expired = upkeep->purged = 0;
-    while ((error = find_dead_owner(txn, upkeep, &owner)) == LEDGER_OK) {
-        error = recover(txn, owner, upkeep);
+    while ((error = find_orphan(txn, upkeep, runner)) == LEDGER_OK) {
+        error = recover(txn, runner, upkeep);
         if (error != LEDGER_OK)
             return error;
     }
@@ -461,7 +485,8 @@ order_upkeep_due(struct ledger_txn *txn, void *arg)
     struct statement ended =
         txn_prepare(txn, "SELECT coalesce(min(changed_at_ms), 9223372036854775807) FROM job"
                          " WHERE state IN ('done', 'failed', 'expired')");
-    int64_t owner, created_at_ms, ended_at_ms;
+    char runner[RH_RUNNER_NAME_MAX + 1];
+    int64_t created_at_ms, ended_at_ms;
     enum ledger_error error = read_oldest(&due, &upkeep->next_due_at_ms);
 
     if (error == LEDGER_OK)
@@ -471,5 +496,5 @@ order_upkeep_due(struct ledger_txn *txn, void *arg)
     if (error != LEDGER_OK || created_at_ms < upkeep->now_ms - JOB_LIFE_MS ||
         ended_at_ms < upkeep->now_ms - upkeep->retention_ms)
         return error;
-    return find_dead_owner(txn, upkeep, &owner);
+    return find_orphan(txn, upkeep, runner);
 }

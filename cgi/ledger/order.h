@@ -41,10 +41,10 @@ struct order_claim {
     const char *receiver;
     const char *prefix; /* of runner names */
     int64_t now_ms;
-    int64_t lease_ms;
-    const char *tokens; /* a JSON array of the repositories whose registration token is at hand:
-                           their jobs need nothing of GitHub */
-    struct order *out;  /* set on LEDGER_OK; the caller ends it with order_fini */
+    int64_t lease_until_ms; /* of clock_boot_ms */
+    const char *tokens;     /* a JSON array of the repositories whose registration token is at hand:
+                               their jobs need nothing of GitHub */
+    struct order *out;      /* set on LEDGER_OK; the caller ends it with order_fini */
 };
 /* Takes up the oldest waiting job that is due, repositories in turn, under a lease.
  * LEDGER_NOT_FOUND where none is due. A runner that an earlier attempt named and may have
@@ -53,6 +53,7 @@ enum ledger_error order_claim(struct ledger_txn *txn, void *arg);
 
 struct order_step {
     const struct order *order;
+    int64_t owner; /* who holds the lease: a step under a lease that was lost changes nothing */
     int64_t now_ms;
     bool github_passed; /* order_sent: GitHub was asked, and gave */
     bool wanted;        /* set by order_sent */
@@ -70,8 +71,9 @@ enum ledger_error order_live(struct ledger_txn *txn, void *arg);
 
 struct order_failure {
     const struct order *order;
+    int64_t owner;
     int64_t now_ms;
-    int64_t next_attempt_at_ms;
+    int64_t next_attempt_at_ms; /* put off where the gate is shut for longer */
     const char *error;
     bool counts; /* as an attempt; it does not where only our own end broke it off */
     const struct gate_failure *gate; /* where the upstream itself is in trouble; else NULL */
@@ -82,13 +84,15 @@ enum ledger_error order_failed(struct ledger_txn *txn, void *arg);
 struct order_upkeep {
     const struct ledger *ledger;
     int64_t now_ms;
+    int64_t boot_ms;        /* of clock_boot_ms */
     int64_t recovered;      /* set: orders of processes that died, put back into the queue */
     int64_t retention_ms;   /* how long ended jobs are kept */
     int64_t expired;        /* set: jobs that GitHub has given up on by now */
     int64_t purged;         /* set: jobs that ended long enough ago, and are forgotten */
     int64_t next_due_at_ms; /* set: when the next waiting job is due; INT64_MAX where none waits */
 };
-/* What the passing of time does: leases of the dead end, jobs expire, ended ones are purged. */
+/* What the passing of time does: leases of the dead, and those of others that ran out, end; jobs
+ * expire, ended ones are purged. */
 enum ledger_error order_upkeep(struct ledger_txn *txn, void *arg);
 
 /* Reads what order_upkeep would have to do: LEDGER_OK where something, LEDGER_NOT_FOUND where

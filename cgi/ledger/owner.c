@@ -4,6 +4,7 @@
  */
 #include "ledger/owner.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -27,6 +28,28 @@ static struct flock
 lock_of(int64_t owner)
 {
     return (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = owner, .l_len = 1};
+}
+
+/* Byte 0, which is no process's: their numbers begin at 1. */
+bool
+owner_enter(int fd)
+{
+    struct flock lock = lock_of(0);
+
+    while (fcntl(fd, F_OFD_SETLKW, &lock) != 0) {
+        if (errno != EINTR)
+            return false;
+    }
+    return true;
+}
+
+void
+owner_leave(int fd)
+{
+    struct flock lock = lock_of(0);
+
+    lock.l_type = F_UNLCK;
+    (void)fcntl(fd, F_OFD_SETLK, &lock);
 }
 
 /* Open-file-description locks, not POSIX ones: those go with the first close of any descriptor of

@@ -13,6 +13,10 @@
 /* Opens the lock file beside the ledger, making it where missing. -1 with errno set on failure. */
 int owner_open(const char *ledger_path);
 
+/* Waits until no other process is within, and keeps others out until owner_leave. */
+bool owner_enter(int fd);
+void owner_leave(int fd);
+
 /* Locks this process's byte, for as long as `fd` stays open. False with errno set on failure. */
 bool owner_claim(int fd, int64_t owner);
 

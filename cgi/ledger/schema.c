@@ -12,7 +12,8 @@ static const char schema_1[] =
     "CREATE TABLE receiver ("
     "  only INTEGER PRIMARY KEY CHECK (only = 1),"
     "  name TEXT NOT NULL,"
-    "  last_owner INTEGER NOT NULL DEFAULT 0"
+    "  last_owner INTEGER NOT NULL DEFAULT 0,"
+    "  probe BLOB" /* what the last probe of healthz wrote */
     ") STRICT;"
     "INSERT INTO receiver (only, name) VALUES (1, lower(hex(randomblob(4))));"
 
@@ -69,8 +70,8 @@ static const char schema_1[] =
     "  state TEXT NOT NULL CHECK (state IN"
     "    ('minting', 'sent', 'live', 'busy', 'leaving', 'retiring', 'gone')),"
     "  child TEXT,"
-    "  lease_owner INTEGER," /* the process that is dispatching it */
-    "  lease_until_ms INTEGER NOT NULL DEFAULT 0,"
+    "  lease_owner INTEGER,"                       /* the process that is dispatching it */
+    "  lease_until_ms INTEGER NOT NULL DEFAULT 0," /* since the machine's start, not since 1970 */
     "  created_at_ms INTEGER NOT NULL,"
     "  sent_at_ms INTEGER NOT NULL DEFAULT 0,"
     "  changed_at_ms INTEGER NOT NULL"

@@ -7,7 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,12 +20,16 @@
 #include "text/escape.h"
 
 /* Longest line, and most characters of one value: an untrusted text must not flood the log. */
-#define LINE_MAX_BYTES 8192
+#define LINE_MAX_BYTES (PIPE_BUF - 1)
 #define VALUE_MAX_CHARS 512
+
+/* How long a full pipe is waited for. */
+#define FULL_WAIT_MS 200
 
 struct log {
     int fd;
     int owned;
+    atomic_long dropped; /* lines, since the last that was written */
 };
 
 struct log *
@@ -55,6 +62,16 @@ log_close(struct log *log)
     if (log->owned)
         (void)close(log->fd);
     free(log);
+}
+
+/* A log that nobody reads must not stop a delivery: where a pipe is full, lines are dropped, and
+ * after the first without waiting. What fits into a pipe at all is written at once. */
+static int
+is_writable(struct log *log)
+{
+    struct pollfd poll_fd = {.fd = log->fd, .events = POLLOUT};
+
+    return poll(&poll_fd, 1, atomic_load(&log->dropped) == 0 ? FULL_WAIT_MS : 0) != 0;
 }
 
 void
@@ -111,13 +128,17 @@ log_end(struct log *log, struct log_line *line)
         line->text.bytes[left - 1] = '\n';
     else if (buffer_add_text(&line->text, "\n"))
         bytes = buffer_text(&line->text), left = line->text.len;
+    if (!is_writable(log)) {
+        (void)atomic_fetch_add(&log->dropped, 1);
+        left = 0;
+    }
     while (left > 0) {
         ssize_t written = write(log->fd, bytes, left);
 
         if (written < 0 && errno == EINTR)
             continue;
         if (written <= 0)
-            break; /* a log that cannot be written must not stop a delivery */
+            break;
         bytes += written;
         left -= (size_t)written;
     }

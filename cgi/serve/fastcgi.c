@@ -42,6 +42,8 @@
 /* With no descriptor left, accepting waits for some to be closed. */
 #define EXHAUSTED_REST_MS 100
 
+#define JOIN_MS 50
+
 #define RESPONSE_MAX 8192
 
 struct server_thread {
@@ -60,6 +62,7 @@ struct fastcgi {
     int stop_fd; /* readable once it is time to stop */
     atomic_int resting;
     atomic_bool stopping;
+    _Atomic int64_t drain_until_ms; /* of clock_monotonic_ms; set before `stopping` */
 
     pthread_mutex_t lock;
     struct server_thread *threads;
@@ -208,7 +211,7 @@ serve_event(struct server_thread *self, int fd)
 static void
 drain(struct server_thread *self)
 {
-    int64_t until_ms = clock_monotonic_ms() + STOP_DRAIN_MS;
+    int64_t until_ms = atomic_load(&self->fastcgi->drain_until_ms);
     struct epoll_event events[2];
     bool more = true;
 
@@ -307,17 +310,18 @@ fastcgi_tick(struct fastcgi *fastcgi)
     break_begun_before(fastcgi, clock_monotonic_ms() - REQUEST_TIMEOUT_MS);
 }
 
-/* Waits for a thread until a moment of clock_monotonic_ms. */
+/* Waits for a thread for a moment. */
 static bool
-join_until(pthread_t thread, int64_t deadline_ms)
+join_shortly(pthread_t thread)
 {
-    int64_t left_ms = deadline_ms - clock_monotonic_ms();
     struct timespec until;
 
-    if (left_ms < 0)
-        left_ms = 0;
     (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += left_ms / 1000 + 1;
+    until.tv_nsec += JOIN_MS * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000L;
+    }
     return pthread_timedjoin_np(thread, NULL, &until) == 0;
 }
 
@@ -326,14 +330,16 @@ fastcgi_stop(struct fastcgi *fastcgi, int64_t deadline_ms)
 {
     if (fastcgi == NULL)
         return;
+    atomic_store(&fastcgi->drain_until_ms, clock_monotonic_ms() + STOP_DRAIN_MS);
     atomic_store(&fastcgi->stopping, true);
     if (fastcgi->stop_fd >= 0)
         (void)eventfd_write(fastcgi->stop_fd, 1);
     for (size_t i = 0; i < fastcgi->threads_len; i++) {
-        if (join_until(fastcgi->threads[i].thread, deadline_ms))
-            continue;
-        break_begun_before(fastcgi, INT64_MAX);
-        (void)pthread_join(fastcgi->threads[i].thread, NULL);
+        while (!join_shortly(fastcgi->threads[i].thread)) {
+            /* Again each time: a thread may have taken up another that is no better. */
+            if (clock_monotonic_ms() >= deadline_ms)
+                break_begun_before(fastcgi, INT64_MAX);
+        }
     }
     if (fastcgi->stop_fd >= 0)
         (void)close(fastcgi->stop_fd);

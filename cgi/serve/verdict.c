@@ -84,6 +84,27 @@ ignore_unserved(const struct config *config, const struct rh_workflow_job *job,
                config->pools_len, config->pools[0].name, words);
 }
 
+/* What an action reports to the ledger. False where it reports nothing. */
+static bool
+event_of(enum rh_action action, enum job_event *event)
+{
+    switch (action) {
+    case RH_ACTION_QUEUED:
+        *event = JOB_EVENT_QUEUED;
+        return true;
+    case RH_ACTION_IN_PROGRESS:
+        *event = JOB_EVENT_IN_PROGRESS;
+        return true;
+    case RH_ACTION_COMPLETED:
+        *event = JOB_EVENT_COMPLETED;
+        return true;
+    case RH_ACTION_WAITING:
+    case RH_ACTION_OTHER:
+        break;
+    }
+    return false;
+}
+
 static void
 reach_for_job(const struct config *config, const struct rh_workflow_job *job, int64_t now_s,
               struct verdict *verdict)
@@ -93,6 +114,9 @@ reach_for_job(const struct config *config, const struct rh_workflow_job *job, in
     verdict->pool = verdict_pool(config, job);
     if (verdict->pool == NULL) {
         ignore_unserved(config, job, verdict);
+        /* A job that is known goes on, whatever the pools are by now. */
+        verdict->is_reported =
+            event_of(job->action, &verdict->event) && verdict->event != JOB_EVENT_QUEUED;
         return;
     }
     switch (job->action) {
@@ -100,9 +124,7 @@ reach_for_job(const struct config *config, const struct rh_workflow_job *job, in
         break;
     case RH_ACTION_IN_PROGRESS:
     case RH_ACTION_COMPLETED:
-        verdict->is_reported = true;
-        verdict->event =
-            job->action == RH_ACTION_COMPLETED ? JOB_EVENT_COMPLETED : JOB_EVENT_IN_PROGRESS;
+        verdict->is_reported = event_of(job->action, &verdict->event);
         ignore(verdict, "action %s starts no runner; the job's state is noted",
                job->action == RH_ACTION_COMPLETED ? "completed" : "in_progress");
         return;
@@ -125,8 +147,7 @@ reach_for_job(const struct config *config, const struct rh_workflow_job *job, in
         ignore(verdict, "the job is over 24 hours old: GitHub has cancelled it");
     } else {
         verdict->outcome = OUTCOME_ACCEPTED;
-        verdict->is_reported = true;
-        verdict->event = JOB_EVENT_QUEUED;
+        verdict->is_reported = event_of(job->action, &verdict->event);
     }
 }
 

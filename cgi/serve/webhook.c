@@ -96,7 +96,7 @@ record(const struct webhook *webhook, const struct rh_workflow_job *job,
 {
     struct job_report report = {.job = job,
                                 .event = verdict->event,
-                                .pool = verdict->pool->name,
+                                .pool = verdict->pool == NULL ? NULL : verdict->pool->name,
                                 .delivery = guid,
                                 .now_ms = clock_now_ms()};
     struct rh_reason reason;
@@ -150,6 +150,20 @@ log_delivery(const struct webhook *webhook, const struct request *request, const
     log_end(webhook->log, &line);
 }
 
+/* The delivery's GUID, as far as it is one: the header is not signed, and goes into the ledger and
+ * to Nomad. */
+static void
+take_guid(const struct request *request, char guid[GUID_MAX + 1])
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-";
+    const char *text = variable(request, "HTTP_X_GITHUB_DELIVERY");
+    size_t len = strspn(text, allowed);
+
+    guid[0] = '\0';
+    if (text[len] == '\0' && len <= GUID_MAX)
+        memcpy(guid, text, len + 1);
+}
+
 static void
 receive(const struct webhook *webhook, const struct request *request, struct answer *answer)
 {
@@ -159,7 +173,7 @@ receive(const struct webhook *webhook, const struct request *request, struct ans
     size_t body_len;
     char *body;
 
-    (void)strncat(guid, variable(request, "HTTP_X_GITHUB_DELIVERY"), GUID_MAX);
+    take_guid(request, guid);
     switch (request_body(request, max, &body, &body_len)) {
     case BODY_WHOLE:
         if (verify(webhook, request, body, body_len, answer))

@@ -14,7 +14,7 @@ static size_t
 decode(const unsigned char *bytes, size_t len, uint32_t *point)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t size;
+    size_t size, found = 1;
 
     *point = 0;
     if (bytes[0] < 0x80) {
@@ -33,16 +33,15 @@ decode(const unsigned char *bytes, size_t len, uint32_t *point)
     } else {
         return 0;
     }
-    if (size > len)
-        return 0;
-    for (size_t i = 1; i < size; i++) {
-        if ((bytes[i] & 0xc0) != 0x80)
-            return 0;
+    for (size_t i = 1; i < size && i < len && (bytes[i] & 0xc0) == 0x80; i++) {
         *point = *point << 6 | (bytes[i] & 0x3f);
+        found++;
     }
-    if (*point < least[size] || *point > 0x10ffff || (*point >= 0xd800 && *point <= 0xdfff))
-        return 0;
-    return size;
+    if (found == size && *point >= least[size] && *point <= 0x10ffff &&
+        !(*point >= 0xd800 && *point <= 0xdfff))
+        return size;
+    *point = 0;
+    return 0;
 }
 
 /* Characters that act on what stands around them instead of showing themselves. */
@@ -108,6 +107,30 @@ escape_plain(struct buffer *out, const char *text, size_t len, size_t max_chars)
         len -= size;
     }
     return !out->failed;
+}
+
+void
+escape_json(struct buffer *out, const char *json)
+{
+    const unsigned char *bytes = (const unsigned char *)json;
+    size_t left = strlen(json);
+
+    while (left > 0) {
+        uint32_t point;
+        size_t size = decode(bytes, left, &point);
+
+        if (size < 2 || !is_steering(point))
+            (void)buffer_add(out, bytes, size == 0 ? 1 : size);
+        else if (point < 0x10000)
+            (void)buffer_addf(out, "\\u%04x", (unsigned)point);
+        else
+            (void)buffer_addf(out, "\\u%04x\\u%04x", (unsigned)(0xd800 + ((point - 0x10000) >> 10)),
+                              (unsigned)(0xdc00 + ((point - 0x10000) & 0x3ff)));
+        if (size == 0)
+            size = 1;
+        bytes += size;
+        left -= size;
+    }
 }
 
 void

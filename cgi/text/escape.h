@@ -28,6 +28,9 @@ bool escape_add_len(struct buffer *out, const char *bytes, size_t len, size_t ma
  */
 bool escape_plain(struct buffer *out, const char *bytes, size_t len, size_t max_chars);
 
+/* Appends JSON text with what would steer as \uXXXX: the same JSON, fit for a terminal. */
+void escape_json(struct buffer *out, const char *json);
+
 /* Cuts off a last character of which only a part is there, as after a snprintf that had no room. */
 void escape_trim(char *text);
 

@@ -11,6 +11,7 @@
 #include <openssl/crypto.h>
 
 #include "clock/clock.h"
+#include "text/escape.h"
 
 cJSON *
 json_parse(const struct buffer *body)
@@ -65,4 +66,26 @@ json_add_time(cJSON *object, const char *name, int64_t at_ms)
     char text[CLOCK_TEXT_CAP];
 
     return json_add_text(object, name, at_ms == 0 ? NULL : clock_text(at_ms, 0, text));
+}
+
+bool
+json_print_text(const char *text)
+{
+    struct buffer safe = BUFFER_INIT(SIZE_MAX / 2);
+    bool done;
+
+    escape_json(&safe, text);
+    done = !safe.failed && puts(buffer_text(&safe)) >= 0 && fflush(stdout) == 0;
+    buffer_fini(&safe);
+    return done;
+}
+
+bool
+json_print(const cJSON *json)
+{
+    char *text = cJSON_Print(json);
+    bool done = text != NULL && json_print_text(text);
+
+    cJSON_free(text);
+    return done;
 }

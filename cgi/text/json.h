@@ -21,6 +21,10 @@ const char *json_text(const cJSON *object, const char *name);
 /* Frees, and wipes the texts of its first level before: one may be a credential. NULL is fine. */
 void json_wipe(cJSON *object);
 
+/* Prints JSON to standard output, fit for a terminal, and a newline. False where that failed. */
+bool json_print(const cJSON *json);
+bool json_print_text(const char *text);
+
 /* Each adds a member, and is false when out of memory. A NULL text, and a time of 0, become null;
  * numbers keep every digit, which cJSON's own do not above 15; a time is in milliseconds since
  * 1970. */

@@ -44,6 +44,12 @@ prepare_connect_to(struct http_client *client)
     return client->connect_to != NULL;
 }
 
+static bool
+has_own_name(const struct http_origin *origin)
+{
+    return origin->tls_server_name != NULL && strncmp(origin->base, "https:", 6) == 0;
+}
+
 struct http_client *
 http_client_new(const struct http_origin *origin, http_deadline *deadline)
 {
@@ -54,7 +60,7 @@ http_client_new(const struct http_origin *origin, http_deadline *deadline)
     client->origin = origin;
     client->deadline = deadline;
     client->curl = curl_easy_init();
-    if (client->curl == NULL || (origin->tls_server_name != NULL && !prepare_connect_to(client))) {
+    if (client->curl == NULL || (has_own_name(origin) && !prepare_connect_to(client))) {
         http_client_free(client);
         return NULL;
     }
@@ -144,10 +150,11 @@ build_url(const struct http_client *client, const struct http_request *request, 
 {
     const char *base = client->origin->base;
     const char *name = client->origin->tls_server_name;
+    bool is_renamed = has_own_name(client->origin);
 
     if (strncmp(base, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0) {
         (void)buffer_add_text(out, "http://localhost");
-    } else if (name != NULL) {
+    } else if (is_renamed) {
         /* Everything of the base but its host. */
         const char *host = strstr(base, "://") + 3;
 
@@ -183,6 +190,7 @@ set_options(struct http_client *client, const struct http_request *request, cons
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_FOLLOWLOCATION, 0L);
     SET(CURLOPT_NOSIGNAL, 1L);
+    SET(CURLOPT_QUICK_EXIT, 1L); /* or a name server that is silent would hold a time-out up */
     SET(CURLOPT_USERAGENT, "runhook/" RUNHOOK_VERSION);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)origin->connect_timeout_ms);
     SET(CURLOPT_TIMEOUT_MS, (long)origin->timeout_ms);
@@ -204,6 +212,9 @@ set_options(struct http_client *client, const struct http_request *request, cons
     }
     if (is_unix)
         SET(CURLOPT_UNIX_SOCKET_PATH, origin->base + strlen(UNIX_PREFIX));
+    /* A token in the clear is for the origin alone, and no proxy has our sockets. */
+    if (is_unix || strncmp(origin->base, "http:", 5) == 0)
+        SET(CURLOPT_NOPROXY, "*");
     if (client->connect_to != NULL)
         SET(CURLOPT_CONNECT_TO, client->connect_to);
     if (origin->ca_cert != NULL)
@@ -227,7 +238,6 @@ classify(CURLcode code)
         return FAILURE_REFUSED;
     case CURLE_OPERATION_TIMEDOUT:
         return FAILURE_TIMEOUT;
-    case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:
@@ -247,7 +257,7 @@ classify(CURLcode code)
     case CURLE_FAILED_INIT:
     case CURLE_BAD_FUNCTION_ARGUMENT:
         return FAILURE_LOCAL;
-    default: /* GOT_NOTHING, RECV_ERROR, SEND_ERROR, HTTP2, …: the connection did not hold */
+    default: /* GOT_NOTHING, RECV_ERROR, SEND_ERROR, SSL_CONNECT_ERROR, …: the connection did not hold */
         return FAILURE_RESET;
     }
 }
@@ -282,6 +292,18 @@ header_number(CURL *curl, const char *name)
     return end == header->value || *end != '\0' || errno != 0 || number < 0 ? -1 : number;
 }
 
+/* The upstream's own clock, which its times are of; ours where it does not tell. */
+static int64_t
+server_now_ms(CURL *curl)
+{
+    struct curl_header *header;
+    time_t date = -1;
+
+    if (curl_easy_header(curl, "date", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
+        date = curl_getdate(header->value, NULL);
+    return date < 0 ? clock_now_ms() : (int64_t)date * 1000;
+}
+
 /* What GitHub says of its limits: docs.github.com, "Rate limits for the REST API". */
 static void
 read_limits(CURL *curl, struct http_reply *reply)
@@ -294,7 +316,7 @@ read_limits(CURL *curl, struct http_reply *reply)
     if (retry_after_s >= 0 && retry_after_s <= INT32_MAX) {
         reply->retry_after_ms = retry_after_s * 1000;
     } else if (remaining == 0 && reset_s >= 0 && reset_s <= INT64_MAX / 1000) {
-        int64_t wait_ms = reset_s * 1000 - clock_now_ms();
+        int64_t wait_ms = reset_s * 1000 - server_now_ms(curl);
 
         reply->retry_after_ms = wait_ms > 0 ? wait_ms : 0;
     }

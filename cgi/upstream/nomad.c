@@ -187,6 +187,12 @@ refused(const struct nomad_config *config, const struct rh_secret *token,
                           "nothing there (404: %s): is [nomad] address Nomad's, and is the job "
                           "%.64s registered?",
                           buffer_text(&detail), job);
+    else if (status == 409)
+        (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_CONFLICT, "Nomad: conflict (409: %s)",
+                          buffer_text(&detail));
+    else if (status == 422)
+        (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_UNPROCESSABLE,
+                          "Nomad does not accept the request (422: %s)", buffer_text(&detail));
     else if (status >= 300 && status < 400)
         (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_REDIRECTED,
                           "Nomad's address redirects (%ld): [nomad] address is not the API's, or a "

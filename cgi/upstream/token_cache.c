@@ -22,6 +22,9 @@ struct entry {
     struct rh_secret *token; /* NULL until there is one */
     int64_t good_until_ms;
     bool asking;
+    uint64_t answers; /* goes up with every answer */
+    bool failed;      /* the last answer was a failure: this one */
+    struct failure failure;
 };
 
 struct token_cache {
@@ -122,6 +125,10 @@ ask(struct token_cache *cache, struct entry *entry, struct github *github, struc
     done = github_registration_token(github, entry->repository, &token, &expires_at_ms, failure);
     (void)pthread_mutex_lock(&cache->lock);
     entry->asking = false;
+    entry->answers++;
+    entry->failed = !done;
+    if (!done)
+        entry->failure = *failure;
     if (done) {
         rh_secret_free(entry->token);
         entry->token = token;
@@ -131,20 +138,38 @@ ask(struct token_cache *cache, struct entry *entry, struct github *github, struc
     return done;
 }
 
+/* Waits while another thread asks. Returns the entry, looked up again since it may have been
+ * dropped meanwhile; `*waited` says that its last answer is news to this thread too. */
+static struct entry *
+await(struct token_cache *cache, const char *repository, bool *waited)
+{
+    struct entry *entry = find(cache, repository);
+    uint64_t seen = entry == NULL ? 0 : entry->answers;
+
+    while (entry != NULL && entry->asking) {
+        (void)pthread_cond_wait(&cache->answered, &cache->lock);
+        entry = find(cache, repository);
+    }
+    *waited = entry != NULL && entry->answers != seen;
+    return entry;
+}
+
 bool
 token_cache_get(struct token_cache *cache, struct github *github, const char *repository,
                 struct rh_secret **token, bool *asked, struct failure *failure)
 {
     struct entry *entry;
-    bool done = true;
+    bool waited, done = true;
 
     *token = NULL;
     *asked = false;
     (void)pthread_mutex_lock(&cache->lock);
-    /* Looked up again after each wait: meanwhile the entry may have been dropped. */
-    while ((entry = find(cache, repository)) != NULL && entry->asking)
-        (void)pthread_cond_wait(&cache->answered, &cache->lock);
-    if (entry != NULL && !is_good(entry)) {
+    entry = await(cache, repository, &waited);
+    if (entry != NULL && waited && entry->failed) {
+        /* Whoever waited for a request that failed would only wait for the same again. */
+        *failure = entry->failure;
+        done = false;
+    } else if (entry != NULL && !is_good(entry)) {
         *asked = true;
         done = ask(cache, entry, github, failure);
     }

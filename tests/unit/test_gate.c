@@ -16,6 +16,7 @@ struct ask {
     int64_t now_ms;
     struct gate gate;
     struct gate_failure failure;
+    int64_t shut_until_ms;
 };
 
 static enum ledger_error
@@ -31,7 +32,7 @@ do_fail(struct ledger_txn *txn, void *arg)
 {
     struct ask *ask = arg;
 
-    return gate_failed(txn, &ask->failure, ask->now_ms);
+    return gate_failed(txn, &ask->failure, ask->now_ms, &ask->shut_until_ms);
 }
 
 static enum ledger_error
@@ -57,7 +58,7 @@ fail_at(struct ledger *ledger, const char *upstream, int64_t now_ms, int64_t shu
     struct ask ask = {.now_ms = now_ms,
                       .failure = {.upstream = upstream,
                                   .error = "nothing listens there",
-                                  .shut_ms = shut_ms,
+                                  .asked_ms = shut_ms,
                                   .initial_ms = INITIAL_MS,
                                   .max_ms = MAX_MS}};
 
@@ -79,7 +80,7 @@ claim_at(struct ledger *ledger, int64_t now_ms, const char *tokens, struct order
                                 .receiver = ledger_receiver(ledger),
                                 .prefix = "runhook",
                                 .now_ms = now_ms,
-                                .lease_ms = LEASE_MS,
+                                .lease_until_ms = LEASE_MS,
                                 .tokens = tokens,
                                 .out = order};
 
@@ -202,7 +203,8 @@ static void
 one_order_at_a_time_probes(void **state)
 {
     struct order probe, other;
-    struct order_failure failure = {.order = &probe, .now_ms = NOW_MS + 5000, .counts = true};
+    struct order_failure failure = {
+        .order = &probe, .owner = ledger_owner(*state), .now_ms = NOW_MS + 5000, .counts = true};
 
     enter(*state, 1, "o/r", 20);
     enter(*state, 2, "o/r", 10);
@@ -224,13 +226,14 @@ what_waited_for_it_goes_out_when_it_opens(void **state)
     struct ledger *ledger = *state;
     struct gate_failure gate = {.upstream = "nomad",
                                 .error = "away",
-                                .shut_ms = -1,
+                                .asked_ms = -1,
                                 .initial_ms = INITIAL_MS,
                                 .max_ms = MAX_MS};
 
     for (int64_t id = 1; id <= 3; id++) {
         struct order order;
         struct order_failure failure = {.order = &order,
+                                        .owner = ledger_owner(ledger),
                                         .now_ms = NOW_MS,
                                         .next_attempt_at_ms = NOW_MS + 99999,
                                         .error = "away",

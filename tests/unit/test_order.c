@@ -20,7 +20,7 @@ claim_at(struct ledger *ledger, int64_t now_ms, struct order *order)
                                 .receiver = ledger_receiver(ledger),
                                 .prefix = "runhook",
                                 .now_ms = now_ms,
-                                .lease_ms = LEASE_MS,
+                                .lease_until_ms = NOW_MS + LEASE_MS,
                                 .tokens = "[]",
                                 .out = order};
 
@@ -44,7 +44,7 @@ next_id(struct ledger *ledger)
 static enum ledger_error
 send(struct ledger *ledger, const struct order *order, bool *wanted)
 {
-    struct order_step step = {.order = order, .now_ms = NOW_MS};
+    struct order_step step = {.order = order, .owner = ledger_owner(ledger), .now_ms = NOW_MS};
     enum ledger_error error = ledger_write(ledger, order_sent, &step, NULL);
 
     *wanted = step.wanted;
@@ -54,8 +54,11 @@ send(struct ledger *ledger, const struct order *order, bool *wanted)
 static enum ledger_error
 come_to_live(struct ledger *ledger, const struct order *order, const char *runner)
 {
-    struct order_step step = {
-        .order = order, .now_ms = NOW_MS, .child = "parent/dispatch-1-abc", .runner = runner};
+    struct order_step step = {.order = order,
+                              .owner = ledger_owner(ledger),
+                              .now_ms = NOW_MS,
+                              .child = "parent/dispatch-1-abc",
+                              .runner = runner};
 
     return ledger_write(ledger, order_live, &step, NULL);
 }
@@ -64,6 +67,7 @@ static enum ledger_error
 fail_order(struct ledger *ledger, const struct order *order, int64_t next_attempt_at_ms)
 {
     struct order_failure failure = {.order = order,
+                                    .owner = ledger_owner(ledger),
                                     .now_ms = NOW_MS,
                                     .next_attempt_at_ms = next_attempt_at_ms,
                                     .error = "Nomad has trouble (500)",
@@ -75,7 +79,8 @@ fail_order(struct ledger *ledger, const struct order *order, int64_t next_attemp
 static struct order_upkeep
 keep_up(struct ledger *ledger, int64_t now_ms)
 {
-    struct order_upkeep upkeep = {.ledger = ledger, .now_ms = now_ms, .retention_ms = KEPT_MS};
+    struct order_upkeep upkeep = {
+        .ledger = ledger, .now_ms = now_ms, .boot_ms = now_ms, .retention_ms = KEPT_MS};
 
     assert_int_equal(ledger_write(ledger, order_upkeep, &upkeep, NULL), LEDGER_OK);
     return upkeep;
@@ -291,7 +296,8 @@ static void
 an_attempt_that_we_broke_off_does_not_count(void **state)
 {
     struct order order;
-    struct order_failure failure = {.order = &order, .now_ms = NOW_MS, .counts = false};
+    struct order_failure failure = {
+        .order = &order, .owner = ledger_owner(*state), .now_ms = NOW_MS, .counts = false};
 
     enter(*state, 1, "o/r", 10);
     for (int i = 0; i < 3; i++) {
@@ -454,7 +460,8 @@ what_a_dead_process_had_in_hand_is_taken_up_again(void **state)
                             sends ? "assigned sent 1 leased" : "assigned minting 1 leased");
         runner = text_of(ledger, "SELECT name FROM runner ORDER BY job_id DESC");
 
-        struct order_upkeep upkeep = {.ledger = ledger, .now_ms = NOW_MS, .retention_ms = KEPT_MS};
+        struct order_upkeep upkeep = {
+            .ledger = ledger, .now_ms = NOW_MS, .boot_ms = NOW_MS, .retention_ms = KEPT_MS};
         assert_int_equal(ledger_read(ledger, order_upkeep_due, &upkeep, NULL), LEDGER_OK);
         assert_int_equal(keep_up(ledger, NOW_MS).recovered, 1);
         assert_string_equal(job_row(ledger, id).bytes,
@@ -467,35 +474,80 @@ what_a_dead_process_had_in_hand_is_taken_up_again(void **state)
     }
 }
 
-static void
-a_lease_ends_though_its_process_lives(void **state)
+/* As another process sees it. */
+static int64_t
+recovered_by(struct ledger *other, int64_t boot_ms)
 {
-    struct ledger *ledger = *state;
+    return keep_up(other, boot_ms).recovered;
+}
+
+static void
+a_lease_ends_for_other_processes_though_its_own_lives(void **state)
+{
+    struct ledger *ledger = *state, *other = ledger_open_sample(LEDGER_SERVE);
+    struct rh_reason reason;
     struct order order;
 
+    assert_int_equal(ledger_become_owner(other, &reason), LEDGER_OK);
     enter(ledger, 1, "o/r", 10);
     assert_int_equal(claim_at(ledger, NOW_MS, &order), LEDGER_OK);
     order_fini(&order);
-    assert_int_equal(keep_up(ledger, NOW_MS + LEASE_MS).recovered, 0);
+    assert_int_equal(recovered_by(other, NOW_MS + LEASE_MS), 0);
     assert_string_equal(job_row(ledger, 1).bytes, "assigned minting 1 leased");
-    assert_int_equal(keep_up(ledger, NOW_MS + LEASE_MS + 1).recovered, 1);
+    /* Its own workers end theirs in every case: from them it is never taken. */
+    assert_int_equal(recovered_by(ledger, NOW_MS + LEASE_MS + 1), 0);
+    assert_int_equal(recovered_by(other, NOW_MS + LEASE_MS + 1), 1);
     assert_string_equal(job_row(ledger, 1).bytes, "queued minting 1 free");
+    ledger_close(other);
+}
+
+/* One whose lease another has by now changes nothing: it would send a live runner back, or queue a
+ * job that has one, which would then get a second. */
+static void
+a_step_under_a_lost_lease_changes_nothing(void **state)
+{
+    struct ledger *ledger = *state, *other = ledger_open_sample(LEDGER_SERVE);
+    struct rh_reason reason;
+    struct order late, order;
+    bool wanted;
+
+    assert_int_equal(ledger_become_owner(other, &reason), LEDGER_OK);
+    enter(ledger, 1, "o/r", 10);
+    assert_int_equal(claim_at(ledger, NOW_MS, &late), LEDGER_OK);
+    assert_int_equal(recovered_by(other, NOW_MS + LEASE_MS + 1), 1);
+    assert_int_equal(claim_at(other, NOW_MS, &order), LEDGER_OK);
+    assert_string_equal(order.runner, late.runner);
+    assert_int_equal(send(ledger, &late, &wanted), LEDGER_OK);
+    assert_false(wanted);
+    assert_int_equal(send(other, &order, &wanted), LEDGER_OK);
+    assert_true(wanted);
+    assert_int_equal(come_to_live(other, &order, NULL), LEDGER_OK);
+    assert_int_equal(fail_order(ledger, &late, NOW_MS), LEDGER_OK);
+    assert_int_equal(come_to_live(ledger, &late, NULL), LEDGER_OK);
+    assert_string_equal(job_row(ledger, 1).bytes, "assigned live 2 free");
+    assert_int_equal(next_id(ledger), 0);
+    order_fini(&late);
+    order_fini(&order);
+    ledger_close(other);
 }
 
 static void
 recovery_does_not_wake_a_job_that_ended(void **state)
 {
-    struct ledger *ledger = *state;
+    struct ledger *ledger = *state, *other = ledger_open_sample(LEDGER_SERVE);
+    struct rh_reason reason;
     struct job_sample sample;
     struct order order;
 
+    assert_int_equal(ledger_become_owner(other, &reason), LEDGER_OK);
     job_sample_init(&sample, 1, "o/r", 10);
     assert_int_equal(tell(ledger, &sample, JOB_EVENT_QUEUED, NULL), LEDGER_OK);
     assert_int_equal(claim_at(ledger, NOW_MS, &order), LEDGER_OK);
     order_fini(&order);
     assert_int_equal(tell(ledger, &sample, JOB_EVENT_COMPLETED, NULL), LEDGER_OK);
-    assert_int_equal(keep_up(ledger, NOW_MS + LEASE_MS + 1).recovered, 0);
+    assert_int_equal(recovered_by(other, NOW_MS + LEASE_MS + 1), 0);
     assert_string_equal(job_row(ledger, 1).bytes, "done minting 1 free");
+    ledger_close(other);
 }
 
 static void
@@ -559,7 +611,8 @@ static void
 looking_ahead(void **state)
 {
     struct ledger *ledger = *state;
-    struct order_upkeep upkeep = {.ledger = ledger, .now_ms = NOW_MS, .retention_ms = KEPT_MS};
+    struct order_upkeep upkeep = {
+        .ledger = ledger, .now_ms = NOW_MS, .boot_ms = NOW_MS, .retention_ms = KEPT_MS};
     struct order order;
 
     assert_int_equal(ledger_read(ledger, order_upkeep_due, &upkeep, NULL), LEDGER_NOT_FOUND);
@@ -676,7 +729,8 @@ main(void)
         ON_LEDGER(a_replacement_has_a_number_of_its_own),
         ON_LEDGER(another_receivers_runner_is_adopted),
         ON_LEDGER(what_a_dead_process_had_in_hand_is_taken_up_again),
-        ON_LEDGER(a_lease_ends_though_its_process_lives),
+        ON_LEDGER(a_lease_ends_for_other_processes_though_its_own_lives),
+        ON_LEDGER(a_step_under_a_lost_lease_changes_nothing),
         ON_LEDGER(recovery_does_not_wake_a_job_that_ended),
         ON_LEDGER(jobs_expire_a_day_after_they_were_made),
         ON_LEDGER(an_expired_job_says_what_was_wrong_before),

@@ -30,9 +30,10 @@ static const struct {
     {FAILURE_TRUNCATED, PACE_DOUBLING, SCOPE_UPSTREAM, 2 * SECOND, 5 * MINUTE},
     {FAILURE_OVERSIZED, PACE_DOUBLING, SCOPE_UPSTREAM, 2 * SECOND, 5 * MINUTE},
     {FAILURE_GARBAGE, PACE_DOUBLING, SCOPE_UPSTREAM, 2 * SECOND, 5 * MINUTE},
-    {FAILURE_UNAUTHORIZED, PACE_OPERATOR, SCOPE_SHUT, 5 * MINUTE, 5 * MINUTE},
+    /* These two are held by the gate, and keep their place in the queue. */
+    {FAILURE_UNAUTHORIZED, PACE_OPERATOR, SCOPE_SHUT, 0, 0},
     {FAILURE_FORBIDDEN, PACE_OPERATOR, SCOPE_JOB, 5 * MINUTE, 5 * MINUTE},
-    {FAILURE_RATE_LIMITED, PACE_RATE_LIMIT, SCOPE_SHUT, MINUTE, HOUR},
+    {FAILURE_RATE_LIMITED, PACE_RATE_LIMIT, SCOPE_SHUT, 0, 0},
     {FAILURE_NOT_FOUND, PACE_OPERATOR, SCOPE_JOB, 5 * MINUTE, 5 * MINUTE},
     {FAILURE_CONFLICT, PACE_DOUBLING, SCOPE_JOB, 2 * SECOND, 5 * MINUTE},
     {FAILURE_UNPROCESSABLE, PACE_OPERATOR, SCOPE_JOB, 5 * MINUTE, 5 * MINUTE},
@@ -88,7 +89,8 @@ every_kind_is_decided(void **state)
         assert_row(first.is_upstreams == (kinds[i].scope != SCOPE_JOB), name);
         assert_row(first.delay_ms == kinds[i].first_ms, name);
         assert_row(late.delay_ms == kinds[i].late_ms, name);
-        assert_row(first.shut_ms == (kinds[i].scope == SCOPE_SHUT ? kinds[i].first_ms : -1), name);
+        assert_row(first.shuts_at_once == (kinds[i].scope == SCOPE_SHUT), name);
+        assert_row(first.asked_ms == -1, name);
     }
 }
 
@@ -116,41 +118,59 @@ what_the_upstream_asks_for_counts_within_bounds(void **state)
         const char *name;
         enum failure_kind kind;
         int64_t asked_ms;
-        int64_t want_ms;
-        int64_t want_shut_ms;
+        int64_t want_ms;       /* until the job is due */
+        int64_t want_asked_ms; /* of the gate */
+        bool want_shut;
     } rows[] = {
-        {"a limit, no time", FAILURE_RATE_LIMITED, UNSAID, MINUTE, MINUTE},
-        {"a limit, at once", FAILURE_RATE_LIMITED, 0, SECOND, SECOND},
-        {"a limit, under a second", FAILURE_RATE_LIMITED, 999, SECOND, SECOND},
-        {"a limit, a second", FAILURE_RATE_LIMITED, SECOND, SECOND, SECOND},
-        {"a limit, an hour", FAILURE_RATE_LIMITED, HOUR, HOUR, HOUR},
-        {"a limit, a day", FAILURE_RATE_LIMITED, DAY, DAY, DAY},
-        {"a limit, over a day", FAILURE_RATE_LIMITED, DAY + 1, DAY, DAY},
-        {"a limit, for ever", FAILURE_RATE_LIMITED, INT64_MAX, DAY, DAY},
-        {"a 503 with a time", FAILURE_SERVER, 77 * SECOND, 77 * SECOND, 77 * SECOND},
-        {"a job's own trouble shuts nothing", FAILURE_CONFLICT, 77 * SECOND, 77 * SECOND, -1},
-        {"a person is not hurried", FAILURE_FORBIDDEN, SECOND, 5 * MINUTE, -1},
-        {"a wrong token", FAILURE_UNAUTHORIZED, SECOND, 5 * MINUTE, 5 * MINUTE},
-        {"our own end", FAILURE_STOPPED, HOUR, 0, -1},
+        {"a limit, no time", FAILURE_RATE_LIMITED, UNSAID, 0, -1, true},
+        {"a limit, at once", FAILURE_RATE_LIMITED, 0, 0, SECOND, true},
+        {"a limit, under a second", FAILURE_RATE_LIMITED, 999, 0, SECOND, true},
+        {"a limit, a second", FAILURE_RATE_LIMITED, SECOND, 0, SECOND, true},
+        {"a limit, an hour", FAILURE_RATE_LIMITED, HOUR, 0, HOUR, true},
+        {"a limit, over an hour", FAILURE_RATE_LIMITED, HOUR + 1, 0, HOUR, true},
+        {"a limit, for ever", FAILURE_RATE_LIMITED, INT64_MAX, 0, HOUR, true},
+        {"a 503 with a time", FAILURE_SERVER, 77 * SECOND, 77 * SECOND, 77 * SECOND, true},
+        {"a 503 for a day", FAILURE_SERVER, DAY, 5 * MINUTE, 5 * MINUTE, true},
+        {"a job's own trouble shuts nothing", FAILURE_CONFLICT, 77 * SECOND, 77 * SECOND,
+         77 * SECOND, false},
+        {"a person is not hurried", FAILURE_FORBIDDEN, SECOND, 5 * MINUTE, -1, false},
+        {"a wrong token", FAILURE_UNAUTHORIZED, SECOND, 0, -1, true},
+        {"our own end", FAILURE_STOPPED, HOUR, 0, -1, false},
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct policy_decision decision = decide(rows[i].kind, rows[i].asked_ms, 1);
         assert_row(decision.delay_ms == rows[i].want_ms, rows[i].name);
-        assert_row(decision.shut_ms == rows[i].want_shut_ms, rows[i].name);
+        assert_row(decision.asked_ms == rows[i].want_asked_ms, rows[i].name);
+        assert_row(decision.shuts_at_once == rows[i].want_shut, rows[i].name);
     }
 }
 
 static void
-a_probe_comes_at_least_every_half_minute(void **state)
+a_gate_has_the_pace_of_its_trouble(void **state)
 {
     (void)state;
-    static const int64_t rows[][2] = {
-        {5 * MINUTE, 30 * SECOND}, {30 * SECOND, 30 * SECOND}, {10 * SECOND, 10 * SECOND}};
+    static const struct {
+        const char *name;
+        enum failure_kind kind;
+        int64_t max_ms; /* retry_max */
+        int64_t want_initial_ms, want_max_ms;
+    } rows[] = {
+        {"down: a probe every half minute at least", FAILURE_REFUSED, 5 * MINUTE, 2 * SECOND,
+         30 * SECOND},
+        {"down: never over retry_max", FAILURE_REFUSED, 10 * SECOND, 2 * SECOND, 10 * SECOND},
+        {"a limit: a minute, up to an hour, however often jobs failed before", FAILURE_RATE_LIMITED,
+         5 * MINUTE, MINUTE, HOUR},
+        {"an operator's", FAILURE_UNAUTHORIZED, 5 * MINUTE, 5 * MINUTE, 5 * MINUTE},
+    };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct policy_delays own = {.initial_ms = SECOND, .max_ms = rows[i][0]};
-        assert_int_equal(policy_probe_max_ms(&own), rows[i][1]);
+        struct policy_delays own = {.initial_ms = 2 * SECOND, .max_ms = rows[i].max_ms};
+        struct failure failure = {.kind = rows[i].kind, .retry_after_ms = UNSAID};
+        struct policy_decision decision = policy_decide(&failure, 1000, &own, 0);
+
+        assert_row(decision.gate_initial_ms == rows[i].want_initial_ms, rows[i].name);
+        assert_row(decision.gate_max_ms == rows[i].want_max_ms, rows[i].name);
     }
 }
 
@@ -180,7 +200,7 @@ main(void)
         cmocka_unit_test(every_kind_is_decided),
         cmocka_unit_test(no_delay_exceeds_what_is_configured_by_chance),
         cmocka_unit_test(what_the_upstream_asks_for_counts_within_bounds),
-        cmocka_unit_test(a_probe_comes_at_least_every_half_minute),
+        cmocka_unit_test(a_gate_has_the_pace_of_its_trouble),
         cmocka_unit_test(words_are_distinct),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -534,6 +534,23 @@ others_must_have_no_access_to_a_secret_file(void **state)
     }
 }
 
+/* A token that stands where its file's name should is not shown in the message about it. */
+static void
+what_is_no_path_is_not_shown(void **state)
+{
+    (void)state;
+    static const char *const rows[] = {"", "ghp_0123456789", "secrets/token", "./token", "~/token"};
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct rh_secret *out = NULL;
+        struct rh_reason reason = {""};
+
+        assert_row(!value_secret_file(rows[i], &out, &reason), rows[i]);
+        assert_null(out);
+        assert_string_equal(reason.text, "must be the path of a file, beginning with /");
+    }
+}
+
 /* Opening what is not a file must neither hang nor give a secret. */
 static void
 only_a_regular_file_holds_a_secret(void **state)
@@ -552,9 +569,9 @@ only_a_regular_file_holds_a_secret(void **state)
     assert_true(strlen(bound.text) < sizeof name.sun_path);
     (void)snprintf(name.sun_path, sizeof name.sun_path, "%.100s", bound.text);
     assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof name), 0);
-    const char *const paths_[] = {fifo.text,       folder.text, link_to_fifo.text, dangling.text,
-                                  missing.text,    bound.text,  "/dev/null",       "/dev/zero",
-                                  "/proc/self/fd", ""};
+    const char *const paths_[] = {fifo.text,     folder.text,  link_to_fifo.text,
+                                  dangling.text, missing.text, bound.text,
+                                  "/dev/null",   "/dev/zero",  "/proc/self/fd"};
     for (size_t i = 0; i < COUNT(paths_); i++) {
         struct rh_secret *out = NULL;
         struct rh_reason reason = {""};
@@ -606,6 +623,7 @@ main(void)
         cmocka_unit_test_setup(secret_files, scratch_clear),
         cmocka_unit_test_setup(a_secret_file_has_a_longest_size, scratch_clear),
         cmocka_unit_test_setup(others_must_have_no_access_to_a_secret_file, scratch_clear),
+        cmocka_unit_test_setup(what_is_no_path_is_not_shown, scratch_clear),
         cmocka_unit_test_setup(only_a_regular_file_holds_a_secret, scratch_clear),
         cmocka_unit_test_setup(a_link_to_a_secret_file_is_followed, scratch_clear),
     };
