@@ -178,11 +178,14 @@ serve_cgi(const struct workplace *place)
     sigset_t signals;
 
     (void)signal(SIGPIPE, SIG_IGN);
-    if (!cgi_serve(&webhook, &answer))
+    cgi_answer(&webhook, &answer);
+    /* From before the web server has the answer: some (lighttpd is one) end their CGI program when
+     * they have it. Not from the beginning: one that waits for a body may be ended. */
+    block_signals(&signals);
+    if (!cgi_reply(&answer))
         log_message(place->log, LOG_LEVEL_WARNING, "answer", "it could not be written");
     if (!is_github(answer.outcome))
         return EXIT_DONE; /* strangers do not set anything going */
-    block_signals(&signals);
     if (ledger_become_owner(place->ledger, &reason) != LEDGER_OK) {
         log_message(place->log, LOG_LEVEL_ERROR, "ledger", "%s", reason.text);
         return EXIT_FAILED;

@@ -97,17 +97,22 @@ close_standard(int fd)
     (void)close(null_fd);
 }
 
-bool
-cgi_serve(const struct webhook *webhook, struct answer *answer)
+void
+cgi_answer(const struct webhook *webhook, struct answer *answer)
 {
     struct input input = {.left = declared_length()};
-    struct buffer response = BUFFER_INIT(RESPONSE_MAX);
     const struct request request = {.source = &input, .variable = variable, .read = read_input};
-    bool written;
 
     webhook_answer(webhook, &request, answer);
-    written = answer_render(answer, &response) &&
-              write_whole(STDOUT_FILENO, response.bytes, response.len);
+}
+
+bool
+cgi_reply(const struct answer *answer)
+{
+    struct buffer response = BUFFER_INIT(RESPONSE_MAX);
+    bool written = answer_render(answer, &response) &&
+                   write_whole(STDOUT_FILENO, response.bytes, response.len);
+
     buffer_fini(&response);
     close_standard(STDIN_FILENO);
     close_standard(STDOUT_FILENO);

@@ -17,9 +17,11 @@ bool cgi_started(void);
  * which RFC 3875 (section 4.4) lets it pass as arguments when the query has no '='. */
 bool cgi_arguments_trusted(void);
 
-/* Answers the request, and closes standard input and output, so that the web server has the whole
- * answer while this process goes on. `*answer` is what was answered. False where it could not be
- * written. */
-bool cgi_serve(const struct webhook *webhook, struct answer *answer);
+/* Reads the request and decides. */
+void cgi_answer(const struct webhook *webhook, struct answer *answer);
+
+/* Writes the answer, and closes standard input and output, so that the web server has the whole of
+ * it while this process goes on. False where it could not be written. */
+bool cgi_reply(const struct answer *answer);
 
 #endif
