@@ -21,7 +21,7 @@ from standins.silence import Silence
 
 from .support.clock import DrivenClock
 from .support.deliveries import workflow_job
-from .support.load import IS_LONG, check_one_child_each, poster, short_or_long
+from .support.load import check_one_child_each, poster, short_or_long
 from .support.site import NOMAD_TOKEN, Site, close_sites
 from .support.waiting import SLOWNESS
 
@@ -485,7 +485,7 @@ def test_a_child_that_is_not_there(site):
     check_one_child_each(site.nomad, [delivery], {delivery.id: job})
 
 
-@pytest.mark.skipif(not IS_LONG, reason="a stop gives a dispatch several seconds: --long")
+@pytest.mark.long
 def test_a_stop_in_the_midst_is_no_failure_of_the_upstream(site):
     """What our own stop broke off counts as no attempt, and shuts no gate."""
     process = site.serve_socket()

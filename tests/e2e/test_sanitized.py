@@ -14,14 +14,14 @@ import pytest
 from standins.faults import Answer, Close, Drip, Garbage, Oversized, Reset, Truncated
 
 from .support.deliveries import ping, workflow_job
-from .support.load import (IS_LONG, check_one_child_each, poster, post_all,
+from .support.load import (check_one_child_each, poster, post_all,
                            wait_until_all_have_children)
 
 PROJECT = Path(__file__).resolve().parents[2]
 DISPATCH = {"method": "POST", "path": "/dispatch$"}
 TSAN_FAILED = 66
 
-pytestmark = pytest.mark.skipif(not IS_LONG, reason="takes minutes: --long")
+pytestmark = pytest.mark.long
 
 
 def whole_way(site, launcher=(), env=None):

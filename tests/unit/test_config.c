@@ -163,6 +163,17 @@ errors(void **state)
         const char *text;
         const char *want; /* after the file's name */
     } rows[] = {
+        {"an indented header, which would go on with a list", SECRETS POOL "  [server]\n",
+         ":7: a section's header begins at the start of its line"},
+        {"an indented header at the start", "  [server]\n" SECRETS POOL,
+         ":1: a section's header begins at the start of its line"},
+        {"a comment behind a list", SECRETS "[pool linux]\nlabels = a # mine\nnomad_job = j\n",
+         ":5: [pool linux] labels: a label holds none of"},
+        {"quotes around a list", SECRETS "[pool linux]\nlabels = \"a\"\nnomad_job = j\n",
+         ":5: [pool linux] labels: a label holds none of"},
+        {"an indented key after a list, which would be a label",
+         SECRETS "[pool linux]\nlabels = a\n  require_self_hosted = no\nnomad_job = j\n",
+         ":5: [pool linux] labels: a label holds none of"},
         {"unknown section", SECRETS POOL "[sever]\nthreads = 4\n", ":7: unknown section [sever]"},
         {"section in capitals", "[Server]\n" SECRETS POOL, ":1: unknown section [Server]"},
         {"empty section", "[]\n" SECRETS POOL, ":1: unknown section []"},
@@ -315,6 +326,24 @@ pools_are_counted(void **state)
         problems_fini(&problems);
     }
     free(text);
+}
+
+/* Some editors begin a file with it; it must not hide the section that follows. */
+static void
+a_byte_order_mark_hides_no_section(void **state)
+{
+    (void)state;
+    struct path path = scratch_write("conf", "\xef\xbb\xbf" POOL SECRETS, 0600);
+    struct problems problems = {0};
+    struct config *config;
+
+    variables = none;
+    config = config_load(path.text, environment, CONFIG_WHOLE, &problems);
+    assert_non_null(config);
+    assert_int_equal(config->pools_len, 1);
+    assert_string_equal(config->pools[0].name, "linux");
+    config_free(config);
+    problems_fini(&problems);
 }
 
 static void
@@ -601,6 +630,7 @@ main(void)
         cmocka_unit_test_setup(errors, scratch_clear),
         cmocka_unit_test_setup(all_errors_are_told_at_once, scratch_clear),
         cmocka_unit_test_setup(pools_are_counted, scratch_clear),
+        cmocka_unit_test_setup(a_byte_order_mark_hides_no_section, scratch_clear),
         cmocka_unit_test_setup(a_warning_is_no_error, scratch_clear),
         cmocka_unit_test_setup(the_environment_overrides_the_file, scratch_clear),
         cmocka_unit_test_setup(every_variable_reaches_its_key, scratch_clear),
