@@ -3,7 +3,6 @@
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +26,7 @@
 /* From a signal to the exit there are 10 s: first requests, then dispatches, are given these. */
 #define STOP_REQUESTS_MS 4000
 #define STOP_DISPATCHES_MS 7000
-#define STOP_MS 9000
+#define STOP_S 9
 
 /* How long plain CGI goes on dispatching after its answer. */
 #define CGI_DISPATCH_MS 20000
@@ -77,27 +76,22 @@ log_start(const struct workplace *place, const struct listener *listener)
 }
 
 /*
- * The program's last word: what still hangs after STOP_MS (a call into the kernel, or a library
- * that does not come back) has nothing to add. Everything that was accepted is on disk, and leases
- * end with the process.
+ * The program's last word: what still hangs after STOP_S (a call into the kernel, or a library that
+ * does not come back) has nothing to add. Everything that was accepted is on disk, and leases end
+ * with the process.
  */
-static void *
-end_the_process(void *arg)
+static void
+end_the_process(int signal_number)
 {
-    const struct timespec wait = {.tv_sec = STOP_MS / 1000};
-
-    (void)arg;
-    (void)nanosleep(&wait, NULL);
+    (void)signal_number;
     _exit(EXIT_DONE);
 }
 
 static void
 end_in_any_case(void)
 {
-    pthread_t thread;
-
-    if (pthread_create(&thread, NULL, end_the_process, NULL) == 0)
-        (void)pthread_detach(thread);
+    (void)signal(SIGALRM, end_the_process);
+    (void)alarm(STOP_S);
 }
 
 /* Runs until a signal asks it to stop. */
