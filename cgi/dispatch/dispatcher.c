@@ -9,7 +9,7 @@
 
 #include "clock/clock.h"
 #include "dispatch/story.h"
-#include "ledger/order.h"
+#include "ledger/upkeep.h"
 #include "upstream/http.h"
 
 /* How often time is looked at: what another process left is taken up within this. */
@@ -209,12 +209,12 @@ wake_all(struct dispatcher *dispatcher)
 }
 
 static void
-upkeep(struct dispatcher *dispatcher, struct order_upkeep *upkeep)
+keep_up(struct dispatcher *dispatcher, struct upkeep *upkeep)
 {
     struct rh_reason reason;
     struct log_line line;
 
-    if (ledger_write(dispatcher->ledger, order_upkeep, upkeep, &reason) != LEDGER_OK) {
+    if (ledger_write(dispatcher->ledger, upkeep_run, upkeep, &reason) != LEDGER_OK) {
         log_message(dispatcher->log, LOG_LEVEL_ERROR, "ledger", "upkeep: %s", reason.text);
         return;
     }
@@ -234,7 +234,7 @@ upkeep(struct dispatcher *dispatcher, struct order_upkeep *upkeep)
 int64_t
 dispatcher_tick(struct dispatcher *dispatcher)
 {
-    struct order_upkeep state = {
+    struct upkeep state = {
         .ledger = dispatcher->ledger,
         .now_ms = clock_now_ms(),
         .boot_ms = clock_boot_ms(),
@@ -242,11 +242,11 @@ dispatcher_tick(struct dispatcher *dispatcher)
         .next_due_at_ms = INT64_MAX,
     };
     struct rh_reason reason;
-    enum ledger_error error = ledger_read(dispatcher->ledger, order_upkeep_due, &state, &reason);
+    enum ledger_error error = ledger_read(dispatcher->ledger, upkeep_due, &state, &reason);
     int64_t wait_ms;
 
     if (error == LEDGER_OK) {
-        upkeep(dispatcher, &state);
+        keep_up(dispatcher, &state);
         wake_all(dispatcher);
         return TICK_MS;
     }

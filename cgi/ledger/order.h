@@ -81,22 +81,4 @@ struct order_failure {
 /* It did not come through: the job waits again, the lease ends. */
 enum ledger_error order_failed(struct ledger_txn *txn, void *arg);
 
-struct order_upkeep {
-    const struct ledger *ledger;
-    int64_t now_ms;
-    int64_t boot_ms;        /* of clock_boot_ms */
-    int64_t recovered;      /* set: orders of processes that died, put back into the queue */
-    int64_t retention_ms;   /* how long ended jobs are kept */
-    int64_t expired;        /* set: jobs that GitHub has given up on by now */
-    int64_t purged;         /* set: jobs that ended long enough ago, and are forgotten */
-    int64_t next_due_at_ms; /* set: when the next waiting job is due; INT64_MAX where none waits */
-};
-/* What the passing of time does: leases of the dead, and those of others that ran out, end; jobs
- * expire, ended ones are purged. */
-enum ledger_error order_upkeep(struct ledger_txn *txn, void *arg);
-
-/* Reads what order_upkeep would have to do: LEDGER_OK where something, LEDGER_NOT_FOUND where
- * nothing. Sets `next_due_at_ms`. Only reads. */
-enum ledger_error order_upkeep_due(struct ledger_txn *txn, void *arg);
-
 #endif

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "ledger/order.h"
+#include "ledger/upkeep.h"
 
 #define LEASE_MS 60000
 #define KEPT_MS (INT64_C(7) * 24 * 3600 * 1000)
@@ -76,13 +77,13 @@ fail_order(struct ledger *ledger, const struct order *order, int64_t next_attemp
     return ledger_write(ledger, order_failed, &failure, NULL);
 }
 
-static struct order_upkeep
+static struct upkeep
 keep_up(struct ledger *ledger, int64_t now_ms)
 {
-    struct order_upkeep upkeep = {
+    struct upkeep upkeep = {
         .ledger = ledger, .now_ms = now_ms, .boot_ms = now_ms, .retention_ms = KEPT_MS};
 
-    assert_int_equal(ledger_write(ledger, order_upkeep, &upkeep, NULL), LEDGER_OK);
+    assert_int_equal(ledger_write(ledger, upkeep_run, &upkeep, NULL), LEDGER_OK);
     return upkeep;
 }
 
@@ -460,9 +461,9 @@ what_a_dead_process_had_in_hand_is_taken_up_again(void **state)
                             sends ? "assigned sent 1 leased" : "assigned minting 1 leased");
         runner = text_of(ledger, "SELECT name FROM runner ORDER BY job_id DESC");
 
-        struct order_upkeep upkeep = {
+        struct upkeep upkeep = {
             .ledger = ledger, .now_ms = NOW_MS, .boot_ms = NOW_MS, .retention_ms = KEPT_MS};
-        assert_int_equal(ledger_read(ledger, order_upkeep_due, &upkeep, NULL), LEDGER_OK);
+        assert_int_equal(ledger_read(ledger, upkeep_due, &upkeep, NULL), LEDGER_OK);
         assert_int_equal(keep_up(ledger, NOW_MS).recovered, 1);
         assert_string_equal(job_row(ledger, id).bytes,
                             sends ? "queued sent 1 free" : "queued minting 1 free");
@@ -611,24 +612,24 @@ static void
 looking_ahead(void **state)
 {
     struct ledger *ledger = *state;
-    struct order_upkeep upkeep = {
+    struct upkeep upkeep = {
         .ledger = ledger, .now_ms = NOW_MS, .boot_ms = NOW_MS, .retention_ms = KEPT_MS};
     struct order order;
 
-    assert_int_equal(ledger_read(ledger, order_upkeep_due, &upkeep, NULL), LEDGER_NOT_FOUND);
+    assert_int_equal(ledger_read(ledger, upkeep_due, &upkeep, NULL), LEDGER_NOT_FOUND);
     assert_true(upkeep.next_due_at_ms == INT64_MAX);
     enter(ledger, 1, "o/r", 10);
-    assert_int_equal(ledger_read(ledger, order_upkeep_due, &upkeep, NULL), LEDGER_NOT_FOUND);
+    assert_int_equal(ledger_read(ledger, upkeep_due, &upkeep, NULL), LEDGER_NOT_FOUND);
     assert_int_equal(upkeep.next_due_at_ms, 0);
     assert_int_equal(claim_at(ledger, NOW_MS, &order), LEDGER_OK);
-    assert_int_equal(ledger_read(ledger, order_upkeep_due, &upkeep, NULL), LEDGER_NOT_FOUND);
+    assert_int_equal(ledger_read(ledger, upkeep_due, &upkeep, NULL), LEDGER_NOT_FOUND);
     assert_true(upkeep.next_due_at_ms == INT64_MAX);
     assert_int_equal(fail_order(ledger, &order, NOW_MS + 4000), LEDGER_OK);
     order_fini(&order);
-    assert_int_equal(ledger_read(ledger, order_upkeep_due, &upkeep, NULL), LEDGER_NOT_FOUND);
+    assert_int_equal(ledger_read(ledger, upkeep_due, &upkeep, NULL), LEDGER_NOT_FOUND);
     assert_int_equal(upkeep.next_due_at_ms, NOW_MS + 4000);
     upkeep.now_ms = NOW_MS + JOB_LIFE_MS;
-    assert_int_equal(ledger_read(ledger, order_upkeep_due, &upkeep, NULL), LEDGER_OK);
+    assert_int_equal(ledger_read(ledger, upkeep_due, &upkeep, NULL), LEDGER_OK);
 }
 
 #define CLAIMERS 4

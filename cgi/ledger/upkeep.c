@@ -1,0 +1,162 @@
+/*
+ * What the passing of time does to the ledger.
+ * SPDX-License-Identifier: MIT
+ */
+#include "ledger/upkeep.h"
+
+#include <stdio.h>
+
+#include <runhook/payload.h>
+
+#include "ledger/rules.h"
+#include "ledger/statement.h"
+
+/* Ended jobs that one purge forgets. */
+#define PURGE_MAX 500
+
+/* Puts one order back into the queue. */
+static enum ledger_error
+recover(struct ledger_txn *txn, const char *runner, struct upkeep *upkeep)
+{
+    struct statement queue =
+        txn_prepare(txn, "UPDATE job SET state = 'queued', next_attempt_at_ms = 0,"
+                         " changed_at_ms = ?2 WHERE state = 'assigned' AND runner = ?1");
+    struct statement release =
+        txn_prepare(txn, "UPDATE runner SET lease_owner = NULL WHERE name = ?1");
+    int code;
+
+    bind_text(&queue, runner);
+    bind_number(&queue, upkeep->now_ms);
+    code = statement_step(&queue);
+    if (code != SQLITE_DONE)
+        return txn_error(code);
+    upkeep->recovered += sqlite3_changes(txn->db);
+    bind_text(&release, runner);
+    return txn_error(statement_step(&release));
+}
+
+/*
+ * Finds an order that nobody works on: its owner is dead, or another process whose lease has run
+ * out. This process's own workers end theirs in every case, so those are never taken from them.
+ * LEDGER_NOT_FOUND where there is none.
+ */
+static enum ledger_error
+find_orphan(struct ledger_txn *txn, const struct upkeep *upkeep,
+            char runner[RH_RUNNER_NAME_MAX + 1])
+{
+    struct statement statement = txn_prepare(
+        txn, "SELECT name, lease_owner, lease_until_ms FROM runner WHERE lease_owner IS NOT NULL");
+    int code;
+
+    while ((code = statement_step(&statement)) == SQLITE_ROW) {
+        int64_t owner, until_ms;
+
+        (void)snprintf(runner, RH_RUNNER_NAME_MAX + 1, "%s", read_text(&statement));
+        owner = read_number(&statement);
+        until_ms = read_number(&statement);
+        if (owner != ledger_owner(upkeep->ledger) &&
+            (until_ms < upkeep->boot_ms || !ledger_owner_alive(upkeep->ledger, owner)))
+            return LEDGER_OK;
+    }
+    return code == SQLITE_DONE ? LEDGER_NOT_FOUND : txn_error(code);
+}
+
+static enum ledger_error
+expire(struct ledger_txn *txn, struct upkeep *upkeep)
+{
+    struct statement statement = txn_prepare(
+        txn, "UPDATE job SET state = 'expired', changed_at_ms = ?2, last_error ="
+             " coalesce(last_error || '; then ', '') || 'GitHub cancelled it after 24 hours'"
+             " WHERE state = 'queued' AND created_at_ms < ?1");
+
+    bind_number(&statement, upkeep->now_ms - JOB_LIFE_MS);
+    bind_number(&statement, upkeep->now_ms);
+    if (statement_step(&statement) != SQLITE_DONE)
+        return txn_error(statement.code);
+    upkeep->expired += sqlite3_changes(txn->db);
+    return LEDGER_OK;
+}
+
+/* Forgets what ended long ago, a bounded number at a time: a purge must not hold up deliveries. */
+static enum ledger_error
+purge(struct ledger_txn *txn, struct upkeep *upkeep)
+{
+    struct statement runners = txn_prepare(
+        txn,
+        "DELETE FROM runner WHERE job_id IN (SELECT id FROM job WHERE state IN"
+        " ('done', 'failed', 'expired') AND changed_at_ms < ?1 ORDER BY changed_at_ms LIMIT ?2)");
+    struct statement jobs = txn_prepare(
+        txn,
+        "DELETE FROM job WHERE id IN (SELECT id FROM job WHERE state IN"
+        " ('done', 'failed', 'expired') AND changed_at_ms < ?1 ORDER BY changed_at_ms LIMIT ?2)");
+    int code;
+
+    bind_number(&runners, upkeep->now_ms - upkeep->retention_ms);
+    bind_number(&runners, PURGE_MAX);
+    code = statement_step(&runners);
+    if (code != SQLITE_DONE)
+        return txn_error(code);
+    bind_number(&jobs, upkeep->now_ms - upkeep->retention_ms);
+    bind_number(&jobs, PURGE_MAX);
+    code = statement_step(&jobs);
+    if (code == SQLITE_DONE)
+        upkeep->purged = sqlite3_changes(txn->db);
+    return txn_error(code);
+}
+
+enum ledger_error
+upkeep_run(struct ledger_txn *txn, void *arg)
+{
+    struct upkeep *upkeep = arg;
+    char runner[RH_RUNNER_NAME_MAX + 1];
+    enum ledger_error error;
+
+    upkeep->recovered = upkeep->expired = upkeep->purged = 0;
+    while ((error = find_orphan(txn, upkeep, runner)) == LEDGER_OK) {
+        error = recover(txn, runner, upkeep);
+        if (error != LEDGER_OK)
+            return error;
+    }
+    if (error == LEDGER_NOT_FOUND)
+        error = expire(txn, upkeep);
+    return error == LEDGER_OK ? purge(txn, upkeep) : error;
+}
+
+/* The oldest moment of a column over some rows; INT64_MAX where there is none. */
+static enum ledger_error
+read_oldest(struct statement *statement, int64_t *oldest_ms)
+{
+    int code = statement_step(statement);
+
+    *oldest_ms = INT64_MAX;
+    if (code == SQLITE_ROW)
+        *oldest_ms = read_number(statement);
+    return txn_error(code);
+}
+
+enum ledger_error
+upkeep_due(struct ledger_txn *txn, void *arg)
+{
+    struct upkeep *upkeep = arg;
+    struct statement due =
+        txn_prepare(txn, "SELECT coalesce(min(next_attempt_at_ms), 9223372036854775807) FROM job"
+                         " WHERE state = 'queued'");
+    struct statement waiting =
+        txn_prepare(txn, "SELECT coalesce(min(created_at_ms), 9223372036854775807) FROM job"
+                         " WHERE state = 'queued'");
+    struct statement ended =
+        txn_prepare(txn, "SELECT coalesce(min(changed_at_ms), 9223372036854775807) FROM job"
+                         " WHERE state IN ('done', 'failed', 'expired')");
+    char runner[RH_RUNNER_NAME_MAX + 1];
+    int64_t created_at_ms, ended_at_ms;
+    enum ledger_error error = read_oldest(&due, &upkeep->next_due_at_ms);
+
+    if (error == LEDGER_OK)
+        error = read_oldest(&waiting, &created_at_ms);
+    if (error == LEDGER_OK)
+        error = read_oldest(&ended, &ended_at_ms);
+    if (error != LEDGER_OK || created_at_ms < upkeep->now_ms - JOB_LIFE_MS ||
+        ended_at_ms < upkeep->now_ms - upkeep->retention_ms)
+        return error;
+    return find_orphan(txn, upkeep, runner);
+}
