@@ -20,6 +20,8 @@
 #include <curl/curl.h>
 #include <openssl/crypto.h>
 
+#include "config/keys.h"
+
 const char *const meta_key_names[META_KEYS] = {
     [META_DELIVERY_ID] = "DELIVERY_ID",
     [META_WORKFLOW_JOB] = "WORKFLOW_JOB",
@@ -264,6 +266,22 @@ next_item(const char **cursor, const char **item, size_t *item_len)
     return false;
 }
 
+/* Whether an item is a key of a pool and its value: on an indented line inih takes it for more of
+ * the list before. A label like "cpu=4" is none. */
+static bool
+is_pool_key(const char *item, size_t item_len)
+{
+    const char *equals = memchr(item, '=', item_len);
+    size_t len = equals == NULL ? 0 : (size_t)(equals - item);
+    char name[64];
+    bool is_file;
+
+    while (len > 0 && isspace((unsigned char)item[len - 1]))
+        len--;
+    (void)snprintf(name, sizeof name, "%.*s", (int)(len < sizeof name ? len : 0), item);
+    return len > 0 && key_find("pool", name, &is_file) != NULL;
+}
+
 bool
 value_labels(const char *text, struct rh_labels *out, struct rh_reason *reason)
 {
@@ -271,13 +289,18 @@ value_labels(const char *text, struct rh_labels *out, struct rh_reason *reason)
     size_t item_len;
 
     rh_labels_fini(out);
-    /* GitHub's labels hold none of these in practice, and a comment at a line's end, quotes, or a
-     * key on an indented line would quietly become one. */
-    if (strpbrk(text, "#\"'=[]") != NULL)
-        return refuse(reason,
-                      "a label holds none of # \" ' = [ ]: comments begin with ';' or at the "
-                      "start of a line, and nothing is quoted");
+    /* A comment at a line's end, or quotes, would quietly become a label that no job asks for. */
+    if (strpbrk(text, "#\"'[]") != NULL)
+        return refuse(reason, "a label holds none of # \" ' [ ]: comments begin with ';' or at the "
+                              "start of a line, and nothing is quoted");
     while (next_item(&text, &item, &item_len)) {
+        if (is_pool_key(item, item_len)) {
+            rh_labels_fini(out);
+            return refuse(reason,
+                          "goes on with \"%.*s\" on an indented line: let a key begin at "
+                          "the start of its line",
+                          (int)(item_len > 64 ? 64 : item_len), item);
+        }
         if (rh_labels_add(out, item, item_len) != RH_OK) {
             rh_labels_fini(out);
             return refuse(

@@ -173,7 +173,7 @@ errors(void **state)
          ":5: [pool linux] labels: a label holds none of"},
         {"an indented key after a list, which would be a label",
          SECRETS "[pool linux]\nlabels = a\n  require_self_hosted = no\nnomad_job = j\n",
-         ":5: [pool linux] labels: a label holds none of"},
+         ":5: [pool linux] labels: goes on with \"require_self_hosted = no\""},
         {"unknown section", SECRETS POOL "[sever]\nthreads = 4\n", ":7: unknown section [sever]"},
         {"section in capitals", "[Server]\n" SECRETS POOL, ":1: unknown section [Server]"},
         {"empty section", "[]\n" SECRETS POOL, ":1: unknown section []"},
