@@ -13,7 +13,8 @@
 /* An upstream that asks to wait for no time at all is not asked again within the same moment. */
 #define ASKED_MIN_MS INT64_C(1000)
 
-/* One in trouble may ask for so long, or for retry_max where that is more: a job lives for a day. */
+/* One in trouble may ask for so long, or for retry_max where that is more: a job lives for a day.
+ */
 #define ASKED_MAX_MS (INT64_C(60) * 1000)
 
 /* GitHub's rule for a limit without a time: at least a minute, then longer each time
@@ -104,8 +105,7 @@ asked_ms(const struct failure *failure, enum policy_pace pace, const struct poli
 
     if (failure->retry_after_ms < 0 || (!is_limit && pace != PACE_DOUBLING))
         return -1;
-    return clamp(failure->retry_after_ms, ASKED_MIN_MS,
-                 is_limit ? RATE_LIMIT_MAX_MS : max_ms);
+    return clamp(failure->retry_after_ms, ASKED_MIN_MS, is_limit ? RATE_LIMIT_MAX_MS : max_ms);
 }
 
 /* The doubling of a gate: an upstream that is down is probed often enough to be noticed when it is

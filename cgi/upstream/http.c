@@ -257,7 +257,8 @@ classify(CURLcode code)
     case CURLE_FAILED_INIT:
     case CURLE_BAD_FUNCTION_ARGUMENT:
         return FAILURE_LOCAL;
-    default: /* GOT_NOTHING, RECV_ERROR, SEND_ERROR, SSL_CONNECT_ERROR, …: the connection did not hold */
+    default: /* GOT_NOTHING, RECV_ERROR, SEND_ERROR, SSL_CONNECT_ERROR, …: the connection did not
+                hold */
         return FAILURE_RESET;
     }
 }
