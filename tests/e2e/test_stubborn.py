@@ -8,6 +8,9 @@ import time
 
 import pytest
 
+from standins.faults import Stall
+from standins.nomad import META_REQUIRED, ParameterizedJob
+
 from .support.deliveries import ping, workflow_job
 from .support.fastcgi import params_for
 from .support.processes import environment
@@ -123,3 +126,32 @@ def test_cgi_strangers_set_nothing_going(site, what):
     assert process.answer().status == 200
     assert process.wait() == 0
     assert [child.json()["job_id"] for child in site.nomad.dispatches] == [waiting.id]
+
+
+def test_who_waits_for_a_token_shares_the_failure(site):
+    """One after the other they would hold all dispatchers for eight time-outs, and press GitHub."""
+    site.configure("server", dispatchers=8, retry_initial=600, retry_max=600)
+    site.configure("github", timeout=1)
+    process = site.serve_socket()
+    deliveries = [workflow_job() for _ in range(8)]
+    with site.github.faults.during(Stall()):
+        for delivery in deliveries:
+            with site.fastcgi(process) as connection:
+                assert connection.post(delivery).status == 202
+        site.wait_for_event(8, event="dispatch", outcome="retry", failure="timeout", timeout_s=6)
+        assert len(site.github.requests) <= 3
+
+
+def test_a_delivery_id_that_is_none_costs_no_job_its_runner(make_site):
+    """The header is not signed, and goes into the ledger and to Nomad."""
+    site = make_site(nomad={"jobs": [ParameterizedJob(
+        "github-runner", meta_required=META_REQUIRED, meta_optional=("DELIVERY_ID",))]})
+    site.configure("pool linux", meta="DELIVERY_ID")
+    process = site.serve_socket()
+    delivery = workflow_job()
+    with site.fastcgi(process) as connection:
+        headers = {**delivery.headers(), "X-GitHub-Delivery": "\xff\x80 x"}
+        assert connection.post(delivery, headers=headers).status == 202
+    job, child = site.wait_for_dispatch(delivery)
+    assert job["delivery"] == ""
+    assert child.meta["DELIVERY_ID"] == ""
