@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,17 +71,46 @@ warn_of_clear_text(const char *key, const char *url)
 }
 
 static void
+print_names(char *const *names, size_t names_len)
+{
+    for (size_t i = 0; i < names_len; i++)
+        (void)printf("%s%s", i == 0 ? "" : ", ", names[i]);
+}
+
+/* The pace of discovery, and whom it asks whatever the ledger has seen. */
+static void
+summarize_discovery(const struct config *config)
+{
+    const struct names *named = &config->github.repositories;
+
+    if (config->audit.discover_interval_s == 0) {
+        (void)printf("discover off\n");
+        return;
+    }
+    (void)printf("discover every %" PRId64 " s: repositories with a job in the last %" PRId64 " s",
+                 config->audit.discover_interval_s, config->audit.discover_window_s);
+    if (named->len > 0)
+        (void)printf(", and ");
+    print_names(named->items, named->len);
+    (void)printf("\n");
+}
+
+static void
 summarize(const struct config *config)
 {
     (void)printf("GitHub   %s\nNomad    %s\nledger   %s\n", config->github.api_url,
                  config->nomad.address, config->server.ledger);
+    summarize_discovery(config);
     for (size_t i = 0; i < config->pools_len; i++) {
         const struct pool *pool = &config->pools[i];
 
-        (void)printf("pool     %s: labels", pool->name);
-        for (size_t j = 0; j < pool->labels.len; j++)
-            (void)printf("%s %s", j == 0 ? "" : ",", pool->labels.items[j]);
-        (void)printf(" -> Nomad job %s\n", pool->nomad_job);
+        (void)printf("pool     %s: labels ", pool->name);
+        print_names(pool->labels.items, pool->labels.len);
+        (void)printf(" -> Nomad job %s, at most %" PRId64 " runners", pool->nomad_job,
+                     pool->max_runners);
+        if (pool->max_pending > 0)
+            (void)printf(", %" PRId64 " of them pending", pool->max_pending);
+        (void)printf("\n");
     }
 }
 

@@ -34,6 +34,7 @@ int command_serve(const struct invocation *invocation, int argc, char **argv);
 int command_dispatch(const struct invocation *invocation, int argc, char **argv);
 int command_check(const struct invocation *invocation, int argc, char **argv);
 int command_jobs(const struct invocation *invocation, int argc, char **argv);
+int command_runners(const struct invocation *invocation, int argc, char **argv);
 int command_explain(const struct invocation *invocation, int argc, char **argv);
 int command_help(const struct invocation *invocation, int argc, char **argv);
 int command_version(const struct invocation *invocation, int argc, char **argv);

@@ -15,6 +15,8 @@
 
 #include <curl/curl.h>
 
+#include "text/escape.h"
+
 /* A crash must not write secrets to a disk, nor another process of the same user read them. */
 static void
 keep_secrets_in(void)
@@ -25,6 +27,15 @@ keep_secrets_in(void)
     (void)prctl(PR_SET_DUMPABLE, 0);
 }
 
+/* Tells every problem. */
+static void
+print_problems(const struct problems *problems)
+{
+    for (size_t i = 0; i < problems->len; i++)
+        (void)fprintf(stderr, "runhook: %s: %s\n",
+                      problems->items[i].is_error ? "error" : "warning", problems->items[i].text);
+}
+
 struct config *
 common_config(const struct invocation *invocation, enum config_use use)
 {
@@ -33,12 +44,40 @@ common_config(const struct invocation *invocation, enum config_use use)
 
     keep_secrets_in();
     config = config_load(invocation->config_path, getenv, use, &problems);
-
-    for (size_t i = 0; i < problems.len; i++)
-        (void)fprintf(stderr, "runhook: %s: %s\n", problems.items[i].is_error ? "error" : "warning",
-                      problems.items[i].text);
+    print_problems(&problems);
     problems_fini(&problems);
     return config;
+}
+
+/* The first error's words. */
+static void
+copy_error(const struct problems *problems, struct rh_reason *reason)
+{
+    (void)snprintf(reason->text, sizeof reason->text, "out of memory");
+    for (size_t i = 0; i < problems->len; i++) {
+        if (problems->items[i].is_error) {
+            (void)snprintf(reason->text, sizeof reason->text, "%s", problems->items[i].text);
+            escape_trim(reason->text);
+            return;
+        }
+    }
+}
+
+struct config *
+common_config_at_best(const struct invocation *invocation, struct rh_reason *missing)
+{
+    struct problems problems = {0};
+    struct config *config;
+
+    missing->text[0] = '\0';
+    keep_secrets_in();
+    config = config_load(invocation->config_path, getenv, CONFIG_WHOLE, &problems);
+    if (config != NULL)
+        print_problems(&problems);
+    else
+        copy_error(&problems, missing);
+    problems_fini(&problems);
+    return config != NULL ? config : common_config(invocation, CONFIG_WITHOUT_SECRETS);
 }
 
 struct ledger *

@@ -15,6 +15,11 @@
 /* Loads the configuration. Every problem goes to standard error. NULL where there is an error. */
 struct config *common_config(const struct invocation *invocation, enum config_use use);
 
+/* The same, with its secrets where they can be read: where they alone are wrong, `missing` says
+ * what is, and they are NULL; else `missing` is "". */
+struct config *common_config_at_best(const struct invocation *invocation,
+                                     struct rh_reason *missing);
+
 /* Opens the ledger, or says on standard error what to do, and is NULL. */
 struct ledger *common_ledger(const struct config *config, enum ledger_mode mode);
 

@@ -1,5 +1,6 @@
 /*
- * runhook dispatch: does what is due and ends, for a timer beside plain CGI.
+ * runhook dispatch: does all work that is due (dispatches, audits, discovery) and ends, for a timer
+ * beside plain CGI.
  * SPDX-License-Identifier: MIT
  */
 #include <signal.h>

@@ -1,5 +1,6 @@
 /*
- * runhook explain FILE: what would happen to a saved delivery and why, with nothing sent.
+ * runhook explain. Of a FILE: what would happen to a saved delivery and why, with nothing sent. A
+ * JOB_ID is for commands/explain_job.h.
  *
  * It asks the same pure functions that `serve` and the dispatcher ask, so that it cannot say one
  * thing while they do another. SPDX-License-Identifier: MIT
@@ -17,6 +18,7 @@
 #include "clock/clock.h"
 #include "commands/command.h"
 #include "commands/common.h"
+#include "commands/explain_job.h"
 #include "dispatch/plan.h"
 #include "ledger/order.h"
 #include "serve/verdict.h"
@@ -198,8 +200,8 @@ safe(const char *text, char *out, size_t cap)
 }
 
 static void
-explain_job(const struct config *config, const struct rh_workflow_job *job,
-            struct explanation *explanation)
+explain_event(const struct config *config, const struct rh_workflow_job *job,
+              struct explanation *explanation)
 {
     char one[256], two[256], words[WORDS_CAP];
     struct buffer labels = BUFFER_INIT(1024);
@@ -238,7 +240,7 @@ plan(const struct config *config, const struct rh_workflow_job *job, const struc
                       .workflow_name = job->workflow_name,
                       .head_branch = job->head_branch};
     struct buffer path = BUFFER_INIT(4096);
-    char name[RH_RUNNER_NAME_MAX + 1], token[PLAN_TOKEN_CAP], *delivery = strdup(guid);
+    char name[RH_RUNNER_NAME_MAX + 1], token[ORDER_TOKEN_CAP], *delivery = strdup(guid);
     struct plan_runner runner = {
         .name = name, .credential_kind = RH_CREDENTIAL_REGISTRATION_TOKEN, .credential = MASKED};
     struct ledger *ledger = NULL;
@@ -262,7 +264,7 @@ plan(const struct config *config, const struct rh_workflow_job *job, const struc
         find(explanation, "dispatch", "cannot be built: %s", rh_error_text(error));
         return error != RH_ERR_NO_MEMORY;
     }
-    (void)nomad_dispatch_path(&config->nomad, pool->nomad_job, plan_token(job->id, 1, token),
+    (void)nomad_dispatch_path(&config->nomad, pool->nomad_job, order_token(job->id, 1, token),
                               &path);
     explanation->path = buffer_take(&path);
     return explanation->path != NULL;
@@ -311,7 +313,7 @@ explain(const struct config *config, const struct saved_headers *headers, const 
     }
     verdict_reach(config, delivery, clock_now_ms() / 1000, &verdict);
     if (delivery->event == RH_EVENT_WORKFLOW_JOB)
-        explain_job(config, &delivery->job, explanation);
+        explain_event(config, &delivery->job, explanation);
     else
         find(explanation, "event", "%s",
              delivery->event == RH_EVENT_PING ? "ping" : "not about a workflow job");
@@ -401,7 +403,7 @@ print_json(const struct config *config, const struct explanation *explanation)
     return done;
 }
 
-/* The command line: FILE, and two options anywhere. */
+/* The command line: FILE or JOB_ID, and two options anywhere. */
 static bool
 parse_arguments(int argc, char **argv, const char **body_path, const char **headers_path,
                 bool *json)
@@ -416,7 +418,7 @@ parse_arguments(int argc, char **argv, const char **body_path, const char **head
         else
             return false;
     }
-    return *body_path != NULL;
+    return *body_path != NULL && (*headers_path == NULL || !explain_job_named(*body_path));
 }
 
 int
@@ -431,7 +433,10 @@ command_explain(const struct invocation *invocation, int argc, char **argv)
     bool json = false;
 
     if (!parse_arguments(argc, argv, &body_path, &headers_path, &json))
-        return command_usage(command_find("explain"), "explain takes one FILE");
+        return command_usage(command_find("explain"),
+                             "explain takes one JOB_ID, or one FILE and perhaps its --headers");
+    if (explain_job_named(body_path))
+        return explain_job(invocation, body_path, json);
     config = common_config(invocation, CONFIG_WHOLE);
     if (config == NULL)
         goto out;

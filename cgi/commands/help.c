@@ -16,9 +16,10 @@ const struct command commands[] = {
      "spawn-fcgi, a systemd socket), or as plain CGI. Without either it listens on --listen, or\n"
      "on [server] listen. SIGTERM ends it within 10 seconds; nothing that was accepted is lost.\n",
      command_serve},
-    {"dispatch", "", "dispatch what is due, and end",
-     "For a timer beside plain CGI, where no process stays to try again. Ends with 1 where a\n"
-     "dispatch failed; it stays in the ledger and is tried again.\n",
+    {"dispatch", "", "do all work that is due, and end",
+     "For a timer beside plain CGI, where no process stays: dispatches the jobs that wait, looks\n"
+     "after the runners that are due for it, and asks GitHub for jobs whose delivery was lost.\n"
+     "Ends with 1 where any of it failed; that stays in the ledger and is tried again.\n",
      command_dispatch},
     {"check", "", "say what is wrong with the configuration",
      "Reads the configuration and every secret it names, looks at the ledger's place, and sends\n"
@@ -30,12 +31,22 @@ const struct command commands[] = {
      "left\n"
      "alone anew. forget ends them without a runner; a redelivery does not bring them back.\n",
      command_jobs},
-    {"explain", "FILE [--headers FILE] [--json]",
-     "say what would happen to a saved delivery, and why",
-     "FILE is the raw body. Its headers (\"Name: value\" lines) are read from --headers, or from "
-     "the\n"
-     "file of the same name that ends in .headers. Shows the signature, the event, the labels\n"
-     "against each pool and the exact dispatch, its credential masked. Sends nothing.\n",
+    {"runners", "[--all] [--json] | forget NAME...", "show the runners in the ledger",
+     "The oldest first; with --all those that are gone, too, the newest first.\n"
+     "forget gives runners up whose end nobody can see any more, their repository or their pool\n"
+     "being gone, say: it only takes them for gone, and stops and removes nothing.\n",
+     command_runners},
+    {"explain", "JOB_ID [--json] | FILE [--headers FILE] [--json]",
+     "tell a job's story, or what would happen to a saved delivery",
+     "JOB_ID, all digits, is a job in the ledger: what happened to it, its runner, what Nomad "
+     "says\n"
+     "of that now, such as why it cannot be placed, and what comes next. Nomad is only asked.\n"
+     "\n"
+     "FILE is the raw body of a delivery (one of digits alone is given as ./123). Its headers\n"
+     "(\"Name: value\" lines) are read from --headers, or from the file of the same name that "
+     "ends\n"
+     "in .headers. Shows the signature, the event, the labels against each pool and the exact\n"
+     "dispatch, its credential masked. Sends nothing.\n",
      command_explain},
     {"version", "", "print the version", "", command_version},
     {"help", "[COMMAND]", "print this, or what a command does", "", command_help},

@@ -7,47 +7,31 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <runhook/delivery.h>
+
 #include "clock/clock.h"
 #include "commands/command.h"
 #include "commands/common.h"
+#include "commands/row_json.h"
 #include "config/values.h"
 #include "ledger/gate.h"
 #include "ledger/job.h"
 #include "text/json.h"
+#include "text/span.h"
 #include "text/table.h"
 
 #define NAME_CHARS 40
-
-/* How long ago, or how far ahead, in one short word. */
-static const char *
-span_text(int64_t span_ms, char *out, size_t cap)
-{
-    static const struct {
-        int64_t ms;
-        char unit;
-    } units[] = {{86400000, 'd'}, {3600000, 'h'}, {60000, 'm'}};
-
-    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-        if (span_ms >= 2 * units[i].ms) {
-            (void)snprintf(out, cap, "%" PRId64 "%c", span_ms / units[i].ms, units[i].unit);
-            return out;
-        }
-    }
-    (void)snprintf(out, cap, "%" PRId64 "s", span_ms < 0 ? 0 : span_ms / 1000);
-    return out;
-}
 
 /* The end of a job's line: its conclusion, its child, or what went wrong and when it goes on. */
 static void
 add_what(struct table *table, const struct job *job, int64_t now_ms)
 {
     struct buffer what = BUFFER_INIT(4096);
-    char when[32];
+    char when[SPAN_CAP];
 
     if (job->last_error != NULL && job->state == JOB_QUEUED)
         (void)buffer_addf(&what, "again in %s: %s",
-                          span_text(job->next_attempt_at_ms - now_ms, when, sizeof when),
-                          job->last_error);
+                          span_text(job->next_attempt_at_ms - now_ms, when), job->last_error);
     else if (job->state == JOB_DONE)
         (void)buffer_add_text(&what, job->conclusion);
     else if (job->last_error != NULL)
@@ -59,14 +43,14 @@ add_what(struct table *table, const struct job *job, int64_t now_ms)
 }
 
 /* Both upstreams' gates: github, nomad. */
-struct gates {
+struct both_gates {
     struct gate items[2];
 };
 
 static enum ledger_error
 read_gates(struct ledger_txn *txn, void *arg)
 {
-    struct gates *gates = arg;
+    struct both_gates *gates = arg;
     int64_t now_ms = clock_now_ms();
     enum ledger_error error = gate_read(txn, "github", now_ms, &gates->items[0]);
 
@@ -84,13 +68,12 @@ static bool
 add_row(const struct job *job, void *arg)
 {
     struct view *view = arg;
-    char text[32];
+    char text[SPAN_CAP];
 
     (void)snprintf(text, sizeof text, "%" PRId64, job->id);
     table_add(&view->table, text, SIZE_MAX);
     table_add(&view->table, job_state_text(job->state), SIZE_MAX);
-    table_add(&view->table, span_text(view->now_ms - job->received_at_ms, text, sizeof text),
-              SIZE_MAX);
+    table_add(&view->table, span_text(view->now_ms - job->received_at_ms, text), SIZE_MAX);
     table_add(&view->table, job->repository, NAME_CHARS);
     table_add(&view->table, job->name, NAME_CHARS);
     table_add(&view->table, job->pool, NAME_CHARS);
@@ -104,42 +87,16 @@ static bool
 add_object(const struct job *job, void *arg)
 {
     struct view *view = arg;
-    cJSON *object = cJSON_CreateObject();
-    cJSON *labels = cJSON_Parse(job->labels);
+    cJSON *object = row_json_job(job);
 
-    view->failed = true;
-    if (object == NULL || labels == NULL || !cJSON_AddItemToArray(view->array, object)) {
+    view->failed = object == NULL || !cJSON_AddItemToArray(view->array, object);
+    if (view->failed)
         cJSON_Delete(object);
-        cJSON_Delete(labels);
-        return false;
-    }
-    if (!cJSON_AddItemToObject(object, "labels", labels)) {
-        cJSON_Delete(labels);
-        return false;
-    }
-    view->failed = !(
-        json_add_number(object, "job_id", job->id) &&
-        json_add_text(object, "repository", job->repository) &&
-        json_add_number(object, "run_id", job->run_id) &&
-        json_add_text(object, "name", job->name) && json_add_text(object, "pool", job->pool) &&
-        json_add_text(object, "state", job_state_text(job->state)) &&
-        json_add_text(object, "conclusion", job->conclusion[0] == '\0' ? NULL : job->conclusion) &&
-        json_add_text(object, "runner", job->runner) &&
-        json_add_text(object, "child", job->child) &&
-        json_add_number(object, "attempts", job->attempts) &&
-        json_add_time(object, "next_attempt_at",
-                      job->state == JOB_QUEUED ? job->next_attempt_at_ms : 0) &&
-        json_add_text(object, "last_error", job->last_error) &&
-        json_add_text(object, "delivery", job->delivery) &&
-        json_add_text(object, "url", job->html_url) &&
-        json_add_time(object, "created_at", job->created_at_ms) &&
-        json_add_time(object, "received_at", job->received_at_ms) &&
-        json_add_time(object, "changed_at", job->changed_at_ms));
     return !view->failed;
 }
 
 static bool
-add_gates(cJSON *root, const struct gates *gates)
+add_gates(cJSON *root, const struct both_gates *gates)
 {
     cJSON *array = cJSON_AddArrayToObject(root, "upstreams");
 
@@ -162,16 +119,16 @@ add_gates(cJSON *root, const struct gates *gates)
 }
 
 static void
-print_gates(const struct gates *gates, int64_t now_ms)
+print_gates(const struct both_gates *gates, int64_t now_ms)
 {
-    char when[32];
+    char when[SPAN_CAP];
 
     for (size_t i = 0; i < 2; i++) {
         const struct gate *gate = &gates->items[i];
 
         if (gate->state != GATE_OPEN)
             (void)printf("\n%s is left alone, and asked again in %s: %s\n", gate->upstream,
-                         span_text(gate->shut_until_ms - now_ms, when, sizeof when), gate->error);
+                         span_text(gate->shut_until_ms - now_ms, when), gate->error);
     }
 }
 
@@ -181,7 +138,7 @@ print_json(struct ledger *ledger, struct rh_reason *reason)
     cJSON *root = cJSON_CreateObject();
     struct view view = {.array = cJSON_AddArrayToObject(root, "jobs")};
     struct job_list list = {.visit = add_object, .arg = &view};
-    struct gates gates;
+    struct both_gates gates;
     bool done = false;
 
     (void)snprintf(reason->text, sizeof reason->text, "out of memory");
@@ -201,7 +158,7 @@ print_table(struct ledger *ledger, struct rh_reason *reason)
         "NAME", "POOL",  "ATTEMPTS", "NOMAD JOB, CONCLUSION, OR WHAT IS WRONG"};
     struct view view = {.now_ms = clock_now_ms()};
     struct job_list list = {.visit = add_row, .arg = &view};
-    struct gates gates;
+    struct both_gates gates;
     bool done;
 
     table_init(&view.table, heading, sizeof heading / sizeof heading[0]);

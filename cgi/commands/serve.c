@@ -57,7 +57,7 @@ wait_for_signal(const sigset_t *signals, int64_t wait_ms)
 static void
 wake_dispatcher(const struct answer *answer, void *arg)
 {
-    if (answer->outcome == OUTCOME_ACCEPTED)
+    if (answer->is_news)
         dispatcher_wake(arg);
 }
 

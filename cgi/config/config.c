@@ -119,8 +119,8 @@ apply_entry(struct loader *loader, const struct file_entries *entries, struct fi
     if (section == NULL || (entry->section[0] == '\0' && entry->name != NULL)) {
         if (entry->name == NULL || entry->section[0] == '\0')
             problems_error(loader->problems, &origin,
-                           "unknown section [%.64s]: there are [server], [github], [nomad] and "
-                           "[pool NAME]",
+                           "unknown section [%.64s]: there are [server], [github], [nomad], "
+                           "[audit] and [pool NAME]",
                            entry->section);
         return; /* its keys are not worth a line each */
     }
@@ -146,7 +146,7 @@ apply_entry(struct loader *loader, const struct file_entries *entries, struct fi
                        entry->name);
         return;
     }
-    if (entry->is_continued && key->kind != VALUE_LABELS && key->kind != VALUE_META) {
+    if (entry->is_continued && !key_is_list(key)) {
         problems_error(loader->problems, &origin,
                        "%s goes on over an indented line, and only lists may", entry->name);
         return;
@@ -280,6 +280,11 @@ check_together(struct loader *loader)
     if (config->server.retry_initial_s > config->server.retry_max_s)
         problems_error(loader->problems, &origin,
                        "[server] retry_initial must not be over retry_max");
+    if (config->audit.interval_s > config->audit.interval_max_s)
+        problems_error(loader->problems, &origin, "[audit] interval must not be over interval_max");
+    if (config->github.repositories.len > 0 && config->audit.discover_interval_s == 0)
+        problems_warning(loader->problems, &origin,
+                         "[github] repositories does nothing: [audit] discover_interval is 0");
 }
 
 /* Which file to read; NULL for none. */

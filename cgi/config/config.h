@@ -18,6 +18,7 @@
 #define CONFIG_DEFAULT_PATH "/etc/runhook/runhook.conf"
 #define CONFIG_POOLS_MAX 64
 #define CONFIG_META_MAX 16
+#define CONFIG_REPOSITORIES_MAX 256
 
 /* A meta key that a pool's Nomad job declares beyond the three that are always sent. */
 enum meta_key {
@@ -40,12 +41,19 @@ struct meta_keys {
     size_t len;
 };
 
+/* A list in the order of the file; its strings are its own. */
+struct names {
+    char **items;
+    size_t len;
+};
+
 /* A kind of runner: which jobs it serves, and which Nomad job makes one. */
 struct pool {
     char *name;
     struct rh_labels labels;
     char *nomad_job;
     int64_t max_runners;
+    int64_t max_pending; /* children that may wait for placement; 0 for any number */
     bool require_self_hosted;
     struct meta_keys meta;
 };
@@ -72,6 +80,7 @@ struct github_config {
     struct rh_secret *webhook_secret_previous; /* NULL where not set */
     struct rh_secret *token;
     char *token_file; /* where it came from, to be read again; NULL where it stands in place */
+    struct names repositories; /* each "owner/name", asked by discovery whatever the ledger saw */
     int64_t connect_timeout_s;
     int64_t timeout_s;
 };
@@ -93,10 +102,25 @@ struct nomad_config {
     int64_t timeout_s;
 };
 
+/* How runners are followed after their dispatch, and how lost deliveries are found. */
+struct audit_config {
+    int64_t interval_s; /* from a runner's last event to the first look; then doubling */
+    int64_t interval_max_s;
+    int64_t idle_timeout_s;      /* for which a registered runner may be without a job */
+    int64_t register_timeout_s;  /* from its task's start until a runner is on GitHub */
+    int64_t placement_timeout_s; /* for which a child may wait for placement */
+    int64_t leave_timeout_s;     /* for which a child may outlive its job */
+    int64_t replacements;        /* runners that a job may lose before it is failed */
+    int64_t github_calls;        /* an hour, of those that only confirm what is believed */
+    int64_t discover_interval_s; /* 0 for never */
+    int64_t discover_window_s;   /* for which a repository is asked after its last event */
+};
+
 struct config {
     struct server_config server;
     struct github_config github;
     struct nomad_config nomad;
+    struct audit_config audit;
     struct pool *pools; /* in file order: the first that serves a job gets it */
     size_t pools_len;
 };

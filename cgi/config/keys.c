@@ -22,6 +22,7 @@
 #define GITHUB(name, kind, member, ...) \
     ROW(config, "github", name, kind, github.member, __VA_ARGS__)
 #define NOMAD(name, kind, member, ...) ROW(config, "nomad", name, kind, nomad.member, __VA_ARGS__)
+#define AUDIT(name, kind, member, ...) ROW(config, "audit", name, kind, audit.member, __VA_ARGS__)
 #define POOL(name, kind, member, ...) ROW(pool, "pool", name, kind, member, __VA_ARGS__)
 
 const struct key config_keys[] = {
@@ -51,6 +52,7 @@ const struct key config_keys[] = {
            .environment = "GITHUB_WEBHOOK_SECRET_PREVIOUS"),
     GITHUB("token", VALUE_SECRET, token, .environment = "GITHUB_TOKEN", .required = true,
            .path_offset = offsetof(struct config, github.token_file)),
+    GITHUB("repositories", VALUE_REPOSITORIES, repositories),
     GITHUB("connect_timeout", VALUE_NUMBER, connect_timeout_s, .min = 1, .max = 60,
            .fallback = "5"),
     GITHUB("timeout", VALUE_NUMBER, timeout_s, .min = 1, .max = 300, .fallback = "20"),
@@ -73,9 +75,29 @@ const struct key config_keys[] = {
     NOMAD("connect_timeout", VALUE_NUMBER, connect_timeout_s, .min = 1, .max = 60, .fallback = "5"),
     NOMAD("timeout", VALUE_NUMBER, timeout_s, .min = 1, .max = 300, .fallback = "20"),
 
+    AUDIT("interval", VALUE_NUMBER, interval_s, .min = 1, .max = 86400, .fallback = "30"),
+    AUDIT("interval_max", VALUE_NUMBER, interval_max_s, .min = 1, .max = 86400, .fallback = "480"),
+    AUDIT("idle_timeout", VALUE_NUMBER, idle_timeout_s, .min = 1, .max = 86400, .fallback = "600"),
+    AUDIT("register_timeout", VALUE_NUMBER, register_timeout_s, .min = 1, .max = 86400,
+          .fallback = "300"),
+    /* Under the hour for which a registration token lives, with time left to register in. */
+    AUDIT("placement_timeout", VALUE_NUMBER, placement_timeout_s, .min = 1, .max = 86400,
+          .fallback = "3000"),
+    AUDIT("leave_timeout", VALUE_NUMBER, leave_timeout_s, .min = 1, .max = 86400, .fallback = "60"),
+    AUDIT("replacements", VALUE_NUMBER, replacements, .min = 0, .max = 1000, .fallback = "5"),
+    /* Under half of the 5000 requests an hour that GitHub grants a user: registration tokens and
+     * whatever else the user runs need the rest. */
+    AUDIT("github_calls", VALUE_NUMBER, github_calls, .min = 60, .max = 1000000,
+          .fallback = "2000"),
+    AUDIT("discover_interval", VALUE_NUMBER, discover_interval_s, .min = 0, .max = 86400,
+          .fallback = "300"),
+    AUDIT("discover_window", VALUE_NUMBER, discover_window_s, .min = 3600, .max = 31536000,
+          .fallback = "604800"),
+
     POOL("labels", VALUE_LABELS, labels, .required = true),
     POOL("nomad_job", VALUE_NOMAD_JOB, nomad_job, .max = 128, .required = true),
     POOL("max_runners", VALUE_NUMBER, max_runners, .min = 1, .max = 100000, .fallback = "8"),
+    POOL("max_pending", VALUE_NUMBER, max_pending, .min = 0, .max = 100000, .fallback = "0"),
     POOL("require_self_hosted", VALUE_BOOL, require_self_hosted, .fallback = "yes"),
     POOL("meta", VALUE_META, meta),
 };
@@ -107,6 +129,12 @@ key_section_known(const char *section)
             return true;
     }
     return false;
+}
+
+bool
+key_is_list(const struct key *key)
+{
+    return key->kind == VALUE_LABELS || key->kind == VALUE_META || key->kind == VALUE_REPOSITORIES;
 }
 
 /* The environment may put a token in place over one from a file: then there is no file. */
@@ -158,6 +186,8 @@ key_set(const struct key *key, void *base, const char *text, bool is_file, struc
         return value_labels(text, member, reason);
     case VALUE_META:
         return value_meta(text, member, reason);
+    case VALUE_REPOSITORIES:
+        return value_repositories(text, member, reason);
     case VALUE_SECRET:
         return set_secret(key, base, text, is_file, reason);
     }
@@ -181,6 +211,9 @@ key_fini(const struct key *key, void *base)
         break;
     case VALUE_LABELS:
         rh_labels_fini(member);
+        break;
+    case VALUE_REPOSITORIES:
+        names_fini(member);
         break;
     case VALUE_SECRET:
         rh_secret_free(*(struct rh_secret **)member);

@@ -24,6 +24,7 @@ enum value_kind {
     VALUE_NOMAD_JOB,
     VALUE_LABELS,
     VALUE_META,
+    VALUE_REPOSITORIES,
     VALUE_SECRET, /* in place, or in the file that NAME_file names */
 };
 
@@ -51,6 +52,9 @@ const struct key *key_find(const char *section, const char *name, bool *is_file)
 
 /* Whether there is a section of this name. */
 bool key_section_known(const char *section);
+
+/* Whether its value is a list with commas, which may go on over indented lines. */
+bool key_is_list(const struct key *key);
 
 /* Parses `text` into the member of `base` (a struct config, or a struct pool). */
 bool key_set(const struct key *key, void *base, const char *text, bool is_file,

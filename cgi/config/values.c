@@ -20,6 +20,8 @@
 #include <curl/curl.h>
 #include <openssl/crypto.h>
 
+#include <runhook/delivery.h>
+
 #include "config/keys.h"
 
 const char *const meta_key_names[META_KEYS] = {
@@ -343,6 +345,73 @@ value_meta(const char *text, struct meta_keys *out, struct rh_reason *reason)
             }
         }
         out->items[out->len++] = key;
+    }
+    return true;
+}
+
+void
+names_fini(struct names *names)
+{
+    for (size_t i = 0; i < names->len; i++)
+        free(names->items[i]);
+    free(names->items);
+    *names = (struct names){0};
+}
+
+static bool
+names_have(const struct names *names, const char *name)
+{
+    for (size_t i = 0; i < names->len; i++) {
+        if (strcasecmp(names->items[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Takes `repository` over, whatever comes of it. */
+static bool
+add_repository(struct names *names, char *repository, struct rh_reason *reason)
+{
+    bool done = false;
+    char **grown;
+
+    if (!rh_repository_valid(repository))
+        (void)refuse(reason,
+                     "\"%.64s\" is not a repository's owner/name: one slash, letters, digits, "
+                     "'.', '_' and '-', at most %d bytes, and commas between repositories",
+                     repository, RH_REPOSITORY_LEN_MAX);
+    else if (names_have(names, repository))
+        (void)refuse(reason, "%s stands there twice", repository);
+    else if (names->len == CONFIG_REPOSITORIES_MAX)
+        (void)refuse(reason, "at most %d repositories", CONFIG_REPOSITORIES_MAX);
+    else if ((grown = reallocarray(names->items, names->len + 1, sizeof *grown)) == NULL)
+        (void)refuse(reason, "out of memory");
+    else {
+        names->items = grown;
+        names->items[names->len++] = repository;
+        repository = NULL;
+        done = true;
+    }
+    free(repository);
+    return done;
+}
+
+bool
+value_repositories(const char *text, struct names *out, struct rh_reason *reason)
+{
+    const char *item;
+    size_t item_len;
+
+    names_fini(out);
+    while (next_item(&text, &item, &item_len)) {
+        char *repository = strndup(item, item_len);
+
+        if (repository == NULL)
+            (void)refuse(reason, "out of memory");
+        if (repository == NULL || !add_repository(out, repository, reason)) {
+            names_fini(out);
+            return false;
+        }
     }
     return true;
 }

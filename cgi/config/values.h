@@ -33,6 +33,11 @@ bool value_name(const char *text, int64_t max, bool slashes, char **out, struct 
 /* Comma-separated lists; `out` is emptied first, and empty on failure. */
 bool value_labels(const char *text, struct rh_labels *out, struct rh_reason *reason);
 bool value_meta(const char *text, struct meta_keys *out, struct rh_reason *reason);
+/* Each as rh_repository_valid wants it, none twice (GitHub tells no case), at most
+ * CONFIG_REPOSITORIES_MAX, or none at all. names_fini frees them. */
+bool value_repositories(const char *text, struct names *out, struct rh_reason *reason);
+/* Frees what the list holds and leaves it empty. */
+void names_fini(struct names *names);
 /* A secret written in place. */
 bool value_secret(const char *text, struct rh_secret **out, struct rh_reason *reason);
 /* A secret in a file: a regular file that others can neither read nor write; one newline at its end

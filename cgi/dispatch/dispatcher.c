@@ -7,8 +7,16 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include <cjson/cJSON.h>
+
+#include "audit/auditor.h"
+#include "audit/discovery.h"
 #include "clock/clock.h"
+#include "config/pool.h"
 #include "dispatch/story.h"
+#include "ledger/audit.h"
+#include "ledger/order.h"
+#include "ledger/repository.h"
 #include "ledger/upkeep.h"
 #include "upstream/http.h"
 
@@ -20,9 +28,18 @@
 
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
 
+/* What there is to do, and when. */
+struct due {
+    struct upkeep upkeep;
+    bool has_upkeep; /* now */
+    bool discovers;
+    struct repository_due repository;
+    int64_t at_ms; /* the next piece of work; INT64_MAX for none */
+};
+
 struct worker {
     struct dispatcher *dispatcher;
-    struct storyteller teller;
+    struct tools tools;
     pthread_t thread;
 };
 
@@ -33,6 +50,9 @@ struct dispatcher {
     struct token_cache *tokens;
     struct credential *github_token;
     struct credential *nomad_token;
+    char *limits;       /* of the pools: see order_limits */
+    char *repositories; /* that the configuration names, as a JSON array */
+    bool prepared;      /* by the thread that ticks */
     http_deadline deadline;
 
     pthread_mutex_t lock;
@@ -40,10 +60,36 @@ struct dispatcher {
     uint64_t
         calls; /* goes up with every wake, so that none is missed between looking and resting */
     bool stopping;
+    int64_t auditing; /* threads that audit or discover now */
 
     struct worker *workers;
     size_t workers_len; /* with a running thread */
 };
+
+static char *
+limits_of(const struct config *config)
+{
+    struct order_limit limits[CONFIG_POOLS_MAX];
+
+    for (size_t i = 0; i < config->pools_len; i++) {
+        const struct pool *pool = &config->pools[i];
+
+        limits[i] = (struct order_limit){
+            .pool = pool->name, .max_runners = pool->max_runners, .max_pending = pool->max_pending};
+    }
+    return order_limits(limits, config->pools_len);
+}
+
+/* Texts as a JSON array; the caller frees. NULL when out of memory. */
+static char *
+text_array(const char *const *texts, size_t len)
+{
+    cJSON *array = len == 0 ? cJSON_CreateArray() : cJSON_CreateStringArray(texts, (int)len);
+    char *json = array == NULL ? NULL : cJSON_PrintUnformatted(array);
+
+    cJSON_Delete(array);
+    return json;
+}
 
 struct dispatcher *
 dispatcher_new(const struct config *config, struct ledger *ledger, struct log *log)
@@ -62,7 +108,11 @@ dispatcher_new(const struct config *config, struct ledger *ledger, struct log *l
     dispatcher->github_token = credential_new(config->github.token, config->github.token_file);
     dispatcher->nomad_token = credential_new(config->nomad.token, config->nomad.token_file);
     dispatcher->workers = calloc((size_t)config->server.dispatchers, sizeof *dispatcher->workers);
-    if (dispatcher->tokens == NULL || dispatcher->github_token == NULL ||
+    dispatcher->limits = limits_of(config);
+    dispatcher->repositories = text_array((const char *const *)config->github.repositories.items,
+                                          config->github.repositories.len);
+    if (dispatcher->limits == NULL || dispatcher->repositories == NULL ||
+        dispatcher->tokens == NULL || dispatcher->github_token == NULL ||
         dispatcher->nomad_token == NULL || dispatcher->workers == NULL) {
         dispatcher_free(dispatcher);
         return NULL;
@@ -78,10 +128,88 @@ dispatcher_free(struct dispatcher *dispatcher)
     credential_free(dispatcher->github_token);
     credential_free(dispatcher->nomad_token);
     token_cache_free(dispatcher->tokens);
+    free(dispatcher->limits);
+    free(dispatcher->repositories);
     free(dispatcher->workers);
     (void)pthread_cond_destroy(&dispatcher->woken);
     (void)pthread_mutex_destroy(&dispatcher->lock);
     free(dispatcher);
+}
+
+static const char *
+choose_pool(const void *config, const char *labels)
+{
+    const struct pool *pool = pool_serving_json(config, labels);
+
+    return pool == NULL ? NULL : pool->name;
+}
+
+/* The names of the pools, likewise. */
+static char *
+pool_names(const struct config *config)
+{
+    const char *names[CONFIG_POOLS_MAX];
+
+    for (size_t i = 0; i < config->pools_len; i++)
+        names[i] = config->pools[i].name;
+    return text_array(names, config->pools_len);
+}
+
+/* Which pools there are and what they serve, as one text; the caller frees. NULL likewise. */
+static char *
+pool_labels(const struct config *config)
+{
+    cJSON *root = cJSON_CreateObject();
+    bool done = root != NULL;
+    char *text;
+
+    for (size_t i = 0; done && i < config->pools_len; i++) {
+        const struct pool *pool = &config->pools[i];
+        cJSON *labels =
+            cJSON_CreateStringArray((const char *const *)pool->labels.items, (int)pool->labels.len);
+
+        done = labels != NULL && cJSON_AddItemToObject(root, pool->name, labels);
+        if (!done)
+            cJSON_Delete(labels);
+    }
+    text = done ? cJSON_PrintUnformatted(root) : NULL;
+    cJSON_Delete(root);
+    return text;
+}
+
+static bool
+write_one(struct dispatcher *dispatcher, ledger_work work, void *arg)
+{
+    struct rh_reason reason;
+
+    if (arg != NULL && ledger_write(dispatcher->ledger, work, arg, &reason) == LEDGER_OK)
+        return true;
+    log_message(dispatcher->log, LOG_LEVEL_ERROR, "ledger",
+                "the configuration could not be noted: %s",
+                arg == NULL ? "out of memory" : reason.text);
+    return false;
+}
+
+/* Brings the ledger in line with the configuration, which may have been changed: pools that are no
+ * more, repositories that it names. False where it has to be tried again. */
+static bool
+prepare(struct dispatcher *dispatcher)
+{
+    const struct config *config = dispatcher->config;
+    char *names = pool_names(config), *labels = pool_labels(config);
+    struct job_rehome rehome = {.pools = names, .choose = choose_pool, .config = config};
+    bool done = write_one(dispatcher, job_rehome, names == NULL ? NULL : &rehome) &&
+                write_one(dispatcher, listing_renew, labels);
+
+    cJSON_free(names);
+    cJSON_free(labels);
+    for (size_t i = 0; done && i < config->github.repositories.len; i++) {
+        struct repository_entry entry = {.name = config->github.repositories.items[i],
+                                         .now_ms = clock_now_ms()};
+
+        done = write_one(dispatcher, repository_enter, &entry);
+    }
+    return done;
 }
 
 /* Rests until a call after `seen`, or for `rest_ms` where that is over 0. False when it is time to
@@ -118,10 +246,12 @@ rest_a_moment(void *arg)
 }
 
 static bool
-teller_init(struct dispatcher *dispatcher, struct storyteller *teller)
+tools_init(struct dispatcher *dispatcher, struct tools *tools)
 {
-    *teller = (struct storyteller){
+    *tools = (struct tools){
         .config = dispatcher->config,
+        .limits = dispatcher->limits,
+        .repositories = dispatcher->repositories,
         .ledger = dispatcher->ledger,
         .log = dispatcher->log,
         .tokens = dispatcher->tokens,
@@ -132,14 +262,14 @@ teller_init(struct dispatcher *dispatcher, struct storyteller *teller)
         .rest = rest_a_moment,
         .rest_arg = dispatcher,
     };
-    return teller->github != NULL && teller->nomad != NULL;
+    return tools->github != NULL && tools->nomad != NULL;
 }
 
 static void
-teller_fini(struct storyteller *teller)
+tools_fini(struct tools *tools)
 {
-    github_free(teller->github);
-    nomad_free(teller->nomad);
+    github_free(tools->github);
+    nomad_free(tools->nomad);
 }
 
 /* How many calls there were; and whether to go on. */
@@ -155,6 +285,57 @@ look(struct dispatcher *dispatcher, uint64_t *calls)
     return goes_on;
 }
 
+/* Audits and discovers, what is due. What it set free may be for a thread that rests. */
+static enum work_end
+follow_up(struct dispatcher *dispatcher, const struct tools *tools)
+{
+    static enum work_end (*const looks[])(const struct tools *) = {
+        auditor_look, auditor_look_at_job, discovery_look};
+    enum work_end end = WORK_NONE;
+
+    for (size_t i = 0; end == WORK_NONE && i < sizeof looks / sizeof looks[0]; i++)
+        end = looks[i](tools);
+    if (end == WORK_DONE)
+        dispatcher_wake(dispatcher);
+    return end;
+}
+
+/* Whether this thread may audit: one at least, where there are several, is kept for jobs that wait,
+ * however slowly an upstream answers the audits. */
+static bool
+may_follow_up(struct dispatcher *dispatcher)
+{
+    int64_t most = dispatcher->config->server.dispatchers - 1;
+    bool may;
+
+    (void)pthread_mutex_lock(&dispatcher->lock);
+    may = dispatcher->auditing < (most > 1 ? most : 1);
+    dispatcher->auditing += may;
+    (void)pthread_mutex_unlock(&dispatcher->lock);
+    return may;
+}
+
+static void
+end_follow_up(struct dispatcher *dispatcher)
+{
+    (void)pthread_mutex_lock(&dispatcher->lock);
+    dispatcher->auditing--;
+    (void)pthread_mutex_unlock(&dispatcher->lock);
+}
+
+/* The next piece of work: jobs that wait come first. */
+static enum work_end
+do_next(struct dispatcher *dispatcher, const struct tools *tools)
+{
+    enum work_end end = story_tell(tools);
+
+    if (end != WORK_NONE || !may_follow_up(dispatcher))
+        return end;
+    end = follow_up(dispatcher, tools);
+    end_follow_up(dispatcher);
+    return end;
+}
+
 static void *
 work(void *arg)
 {
@@ -163,11 +344,11 @@ work(void *arg)
     uint64_t calls;
 
     while (look(dispatcher, &calls)) {
-        enum story_end end = story_tell(&worker->teller);
+        enum work_end end = do_next(dispatcher, &worker->tools);
 
-        if (end == STORY_NOTHING_DUE)
+        if (end == WORK_NONE)
             (void)rest(dispatcher, calls, 0);
-        else if (end == STORY_LEDGER)
+        else if (end == WORK_LEDGER)
             (void)rest(dispatcher, calls, LEDGER_REST_MS);
     }
     return NULL;
@@ -180,9 +361,9 @@ dispatcher_start(struct dispatcher *dispatcher)
         struct worker *worker = &dispatcher->workers[dispatcher->workers_len];
 
         worker->dispatcher = dispatcher;
-        if (!teller_init(dispatcher, &worker->teller) ||
+        if (!tools_init(dispatcher, &worker->tools) ||
             pthread_create(&worker->thread, NULL, work, worker) != 0) {
-            teller_fini(&worker->teller);
+            tools_fini(&worker->tools);
             break;
         }
         dispatcher->workers_len++;
@@ -231,57 +412,77 @@ keep_up(struct dispatcher *dispatcher, struct upkeep *upkeep)
     log_end(dispatcher->log, &line);
 }
 
+/* When the next piece of work is due. */
+static enum ledger_error
+read_next_due(struct ledger_txn *txn, void *arg)
+{
+    struct due *due = arg;
+    int64_t audit_ms;
+    enum ledger_error found, error;
+
+    found = upkeep_due(txn, &due->upkeep);
+    due->has_upkeep = found == LEDGER_OK;
+    due->at_ms = due->upkeep.next_due_at_ms;
+    if (found != LEDGER_OK && found != LEDGER_NOT_FOUND)
+        return found;
+    error = audit_next_due(txn, &audit_ms);
+    if (error == LEDGER_OK && audit_ms < due->at_ms)
+        due->at_ms = audit_ms;
+    if (error == LEDGER_OK && due->discovers)
+        error = repository_next_due(txn, &due->repository);
+    if (error == LEDGER_OK && due->discovers && due->repository.due_ms < due->at_ms)
+        due->at_ms = due->repository.due_ms;
+    return error;
+}
+
 int64_t
 dispatcher_tick(struct dispatcher *dispatcher)
 {
-    struct upkeep state = {
-        .ledger = dispatcher->ledger,
-        .now_ms = clock_now_ms(),
-        .boot_ms = clock_boot_ms(),
-        .retention_ms = dispatcher->config->server.retention_d * DAY_MS,
-        .next_due_at_ms = INT64_MAX,
-    };
+    const struct config *config = dispatcher->config;
+    int64_t now_ms = clock_now_ms();
+    struct due due = {.upkeep = {.ledger = dispatcher->ledger,
+                                 .now_ms = now_ms,
+                                 .boot_ms = clock_boot_ms(),
+                                 .retention_ms = config->server.retention_d * DAY_MS,
+                                 .next_due_at_ms = INT64_MAX},
+                      .discovers = config->audit.discover_interval_s > 0,
+                      .repository = {.now_ms = now_ms,
+                                     .window_ms = config->audit.discover_window_s * 1000,
+                                     .named = dispatcher->repositories}};
     struct rh_reason reason;
-    enum ledger_error error = ledger_read(dispatcher->ledger, upkeep_due, &state, &reason);
-    int64_t wait_ms;
 
-    if (error == LEDGER_OK) {
-        keep_up(dispatcher, &state);
-        wake_all(dispatcher);
-        return TICK_MS;
-    }
-    if (error != LEDGER_NOT_FOUND) {
+    if (!dispatcher->prepared)
+        dispatcher->prepared = prepare(dispatcher);
+    if (ledger_read(dispatcher->ledger, read_next_due, &due, &reason) != LEDGER_OK) {
         log_message(dispatcher->log, LOG_LEVEL_ERROR, "ledger", "no look at it: %s", reason.text);
         return TICK_MS;
     }
-    if (state.next_due_at_ms == INT64_MAX)
-        return TICK_MS;
-    wait_ms = state.next_due_at_ms - state.now_ms;
-    if (wait_ms <= 0) {
+    if (due.has_upkeep)
+        keep_up(dispatcher, &due.upkeep);
+    if (due.has_upkeep || due.at_ms <= now_ms) {
         wake_all(dispatcher);
         return TICK_MS;
     }
-    return wait_ms < TICK_MS ? wait_ms : TICK_MS;
+    return due.at_ms - now_ms < TICK_MS ? due.at_ms - now_ms : TICK_MS;
 }
 
 int64_t
 dispatcher_drain(struct dispatcher *dispatcher, int64_t deadline_ms)
 {
-    struct storyteller teller;
-    enum story_end end = STORY_DISPATCHED;
+    struct tools tools;
+    enum work_end end = WORK_DONE;
     int64_t failed = 0;
 
     atomic_store(&dispatcher->deadline, deadline_ms);
     (void)dispatcher_tick(dispatcher);
-    if (!teller_init(dispatcher, &teller))
+    if (!tools_init(dispatcher, &tools))
         failed++;
     else
-        while (clock_monotonic_ms() < deadline_ms && end != STORY_NOTHING_DUE &&
-               end != STORY_LEDGER) {
-            end = story_tell(&teller);
-            failed += end == STORY_FAILED || end == STORY_LEDGER;
+        while (clock_monotonic_ms() < deadline_ms && end != WORK_NONE && end != WORK_LEDGER) {
+            end = do_next(dispatcher, &tools);
+            failed += end == WORK_FAILED || end == WORK_LEDGER;
         }
-    teller_fini(&teller);
+    tools_fini(&tools);
     return failed;
 }
 
@@ -297,6 +498,6 @@ dispatcher_stop(struct dispatcher *dispatcher, int64_t deadline_ms)
         struct worker *worker = &dispatcher->workers[--dispatcher->workers_len];
 
         (void)pthread_join(worker->thread, NULL);
-        teller_fini(&worker->teller);
+        tools_fini(&worker->tools);
     }
 }

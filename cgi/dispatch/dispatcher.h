@@ -1,6 +1,8 @@
 /*
- * The dispatcher: gives waiting jobs their runners. Each of its threads takes up one job after
- * another and does its steps in plain blocking order; see dispatch/story.h.
+ * The dispatcher: gives waiting jobs their runners, and follows those to their end. Each of its
+ * threads takes up one piece of work after another and does its steps in plain blocking order: a
+ * job's dispatch first (dispatch/story.h), else an audit that is due (audit/auditor.h), else a
+ * repository that is to be asked for its runs (audit/discovery.h).
  * SPDX-License-Identifier: MIT
  */
 #ifndef DISPATCH_DISPATCHER_H
@@ -32,8 +34,8 @@ void dispatcher_wake(struct dispatcher *dispatcher);
  */
 int64_t dispatcher_tick(struct dispatcher *dispatcher);
 
-/* Dispatches on the calling thread until nothing is due or `deadline_ms` (of clock_monotonic_ms)
- * has come; instead of dispatcher_start. Returns how many dispatches failed. */
+/* Does all work on the calling thread until nothing is due or `deadline_ms` (of clock_monotonic_ms)
+ * has come; instead of dispatcher_start. Returns how much of it failed. */
 int64_t dispatcher_drain(struct dispatcher *dispatcher, int64_t deadline_ms);
 
 /*

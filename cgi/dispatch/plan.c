@@ -9,57 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cjson/cJSON.h>
-
+#include "config/pool.h"
 #include "text/buffer.h"
 
 #define NUMBER_CAP 24
 #define LABELS_TEXT_MAX (RH_LABELS_MAX * (RH_LABEL_LEN_MAX + 1))
 #define URL_MAX 1024
 
-const char *
-plan_token(int64_t job_id, int64_t n, char out[PLAN_TOKEN_CAP])
-{
-    (void)snprintf(out, PLAN_TOKEN_CAP, "%" PRId64 ".%" PRId64, job_id, n);
-    return out;
-}
-
-static bool
-serves(const struct pool *pool, const cJSON *labels)
-{
-    struct rh_labels asked = {0};
-    const cJSON *label;
-    bool served = true;
-
-    cJSON_ArrayForEach(label, labels)
-    {
-        const char *text = cJSON_GetStringValue(label);
-
-        served = served && text != NULL && rh_labels_add(&asked, text, strlen(text)) == RH_OK;
-    }
-    served = served && rh_labels_match(&asked, &pool->labels, pool->require_self_hosted, NULL) ==
-                           RH_MATCH_SERVES;
-    rh_labels_fini(&asked);
-    return served;
-}
-
 const struct pool *
-plan_pool(const struct config *config, const struct job *job)
+plan_pool(const struct config *config, const char *name, const char *labels)
 {
-    const struct pool *found = NULL;
-    cJSON *labels;
+    const struct pool *pool = pool_named(config, name);
 
-    for (size_t i = 0; i < config->pools_len; i++) {
-        if (strcmp(config->pools[i].name, job->pool) == 0)
-            return &config->pools[i];
-    }
-    labels = cJSON_Parse(job->labels);
-    for (size_t i = 0; found == NULL && i < config->pools_len; i++) {
-        if (serves(&config->pools[i], labels))
-            found = &config->pools[i];
-    }
-    cJSON_Delete(labels);
-    return found;
+    return pool != NULL ? pool : pool_serving_json(config, labels);
 }
 
 /* GitHub's own site for its API; a GitHub Enterprise Server has its API under /api/v3 of its site.

@@ -14,15 +14,10 @@
 #include "config/config.h"
 #include "ledger/job.h"
 
-/* Room for "<job id>.<n>" and its NUL. */
-#define PLAN_TOKEN_CAP 48
-
-/* Writes the idempotency token of a job's n-th runner. Returns `out`. */
-const char *plan_token(int64_t job_id, int64_t n, char out[PLAN_TOKEN_CAP]);
-
-/* The pool that a job in the ledger is for: the one that it was taken for, or where the
- * configuration has that no more, the first that serves its labels. NULL where none does. */
-const struct pool *plan_pool(const struct config *config, const struct job *job);
+/* The pool that a runner or a job in the ledger is of: the one of that name, or where the
+ * configuration has that no more, the first that serves the job's labels (a JSON array). NULL where
+ * none does. */
+const struct pool *plan_pool(const struct config *config, const char *name, const char *labels);
 
 /* The page where a job's runner registers: its repository's, as GitHub told it, or made from the
  * API's address where it did not. NULL when out of memory; the caller frees. */

@@ -45,6 +45,31 @@ gate_probe(struct ledger_txn *txn, const char *upstream, const char *runner)
 }
 
 enum ledger_error
+gates_read(struct ledger_txn *txn, int64_t now_ms, struct gates *gates)
+{
+    struct gate gate;
+    enum ledger_error error = gate_read(txn, "github", now_ms, &gate);
+
+    gates->github = gate.state;
+    if (error == LEDGER_OK)
+        error = gate_read(txn, "nomad", now_ms, &gate);
+    gates->nomad = gate.state;
+    return error;
+}
+
+enum ledger_error
+gates_probe(struct ledger_txn *txn, const struct gates *gates, const char *runner)
+{
+    enum ledger_error error = LEDGER_OK;
+
+    if (gates->github == GATE_PROBE)
+        error = gate_probe(txn, "github", runner);
+    if (error == LEDGER_OK && gates->nomad == GATE_PROBE)
+        error = gate_probe(txn, "nomad", runner);
+    return error;
+}
+
+enum ledger_error
 gate_passed(struct ledger_txn *txn, const char *upstream)
 {
     struct statement open =
@@ -95,6 +120,16 @@ gate_failed(struct ledger_txn *txn, const struct gate_failure *failure, int64_t 
     bind_text(&statement, failure->error);
     bind_number(&statement, until_ms);
     return txn_error(statement_step(&statement));
+}
+
+enum ledger_error
+gate_tell(struct ledger_txn *txn, void *arg)
+{
+    const struct gate_news *news = arg;
+    int64_t shut_until_ms;
+
+    return news->failure == NULL ? gate_passed(txn, news->upstream)
+                                 : gate_failed(txn, news->failure, news->now_ms, &shut_until_ms);
 }
 
 enum ledger_error

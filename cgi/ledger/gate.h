@@ -40,8 +40,19 @@ struct gate {
 enum ledger_error gate_read(struct ledger_txn *txn, const char *upstream, int64_t now_ms,
                             struct gate *gate);
 
-/* Makes a runner's order the probe. It ends with that order's lease. */
+/* Makes what is done under a runner's lease the probe. It ends with that lease. */
 enum ledger_error gate_probe(struct ledger_txn *txn, const char *upstream, const char *runner);
+
+/* What the gates of both upstreams let through. */
+struct gates {
+    enum gate_state github;
+    enum gate_state nomad;
+};
+enum ledger_error gates_read(struct ledger_txn *txn, int64_t now_ms, struct gates *gates);
+
+/* Makes a runner's lease the probe of those that may be probed. */
+enum ledger_error gates_probe(struct ledger_txn *txn, const struct gates *gates,
+                              const char *runner);
 
 /* A request came through: opens the gate, and makes what waited for it due. */
 enum ledger_error gate_passed(struct ledger_txn *txn, const char *upstream);
@@ -59,6 +70,14 @@ struct gate_failure {
 /* `*shut_until_ms` becomes when the gate is tried again; 0 where it stays open. */
 enum ledger_error gate_failed(struct ledger_txn *txn, const struct gate_failure *failure,
                               int64_t now_ms, int64_t *shut_until_ms);
+
+struct gate_news {
+    const struct gate_failure *failure; /* NULL: a request came through `upstream` */
+    const char *upstream;
+    int64_t now_ms;
+};
+/* ledger_work; arg is a struct gate_news. Tells a gate of a request that was nobody's order. */
+enum ledger_error gate_tell(struct ledger_txn *txn, void *arg);
 
 /* ledger_work, without an argument. Lets a probe go at once, whatever the time: a restart, or an
  * operator's retry, asks anew. */

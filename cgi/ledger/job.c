@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cjson/cJSON.h>
+#include "ledger/history.h"
+#include "ledger/runner.h"
 
 void
 job_fini(struct job *job)
@@ -80,6 +81,7 @@ job_read(struct statement *row, struct job *job)
     job->runner = copy_nullable(row, &ok);
     job->child = copy_nullable(row, &ok);
     job->attempts = read_number(row);
+    job->lost = read_number(row);
     job->next_attempt_at_ms = read_number(row);
     job->last_error = copy_nullable(row, &ok);
     job->created_at_ms = read_number(row);
@@ -90,19 +92,8 @@ job_read(struct statement *row, struct job *job)
     return ok;
 }
 
-/* The labels as a JSON array, which the caller frees with cJSON_free; NULL when out of memory. */
-static char *
-labels_json(const struct rh_labels *labels)
-{
-    cJSON *array = cJSON_CreateStringArray((const char *const *)labels->items, (int)labels->len);
-    char *text = array == NULL ? NULL : cJSON_PrintUnformatted(array);
-
-    cJSON_Delete(array);
-    return text;
-}
-
-static enum ledger_error
-read_state(struct ledger_txn *txn, int64_t id, enum job_state *state)
+enum ledger_error
+job_read_state(struct ledger_txn *txn, int64_t id, enum job_state *state)
 {
     struct statement statement = txn_prepare(txn, "SELECT state FROM job WHERE id = ?1");
     int code;
@@ -115,101 +106,13 @@ read_state(struct ledger_txn *txn, int64_t id, enum job_state *state)
     return txn_error(code);
 }
 
-/* Enters a job that is not there, whatever event told of it first: a `completed` that overtook its
- * `queued` must be there when that comes, or it would start a runner for nothing. */
-static enum ledger_error
-insert(struct ledger_txn *txn, const struct job_report *report)
-{
-    const struct rh_workflow_job *job = report->job;
-    struct statement statement = txn_prepare(
-        txn, "INSERT INTO job (id, repository, repository_short, repository_url, fork, run_id,"
-             " run_attempt, name, workflow_name, head_branch, html_url, labels, installation_id,"
-             " pool, delivery, state, conclusion, runner, created_at_ms, received_at_ms,"
-             " changed_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
-             " ?15, ?16, ?17, nullif(?18, ''), ?19, ?20, ?20)");
-    char *labels = labels_json(&job->labels);
-    int code;
-
-    if (labels == NULL)
-        return LEDGER_NO_MEMORY;
-    bind_number(&statement, job->id);
-    bind_text(&statement, job->repository);
-    bind_text(&statement, job->repository_short);
-    bind_text(&statement, job->repository_url);
-    bind_number(&statement, job->repository_fork);
-    bind_number(&statement, job->run_id);
-    bind_number(&statement, job->run_attempt);
-    bind_text(&statement, job->name);
-    bind_text(&statement, job->workflow_name);
-    bind_text(&statement, job->head_branch);
-    bind_text(&statement, job->html_url);
-    bind_text(&statement, labels);
-    bind_number(&statement, job->installation_id);
-    bind_text(&statement, report->pool);
-    bind_text(&statement, report->delivery);
-    bind_text(&statement, job_state_text(report->after));
-    bind_text(&statement, job->conclusion);
-    bind_text(&statement, job->runner_name);
-    bind_number(&statement, job->created_at_s == 0 ? report->now_ms : job->created_at_s * 1000);
-    bind_number(&statement, report->now_ms);
-    code = statement_step(&statement);
-    cJSON_free(labels);
-    return txn_error(code);
-}
-
-static enum ledger_error
-update(struct ledger_txn *txn, const struct job_report *report)
-{
-    struct statement statement = txn_prepare(
-        txn,
-        "UPDATE job SET state = ?2, conclusion = ?3, runner = coalesce(nullif(?4, ''), runner),"
-        " changed_at_ms = ?5 WHERE id = ?1");
-
-    bind_number(&statement, report->job->id);
-    bind_text(&statement, job_state_text(report->after));
-    bind_text(&statement, report->job->conclusion);
-    bind_text(&statement, report->job->runner_name);
-    bind_number(&statement, report->now_ms);
-    return txn_error(statement_step(&statement));
-}
-
-static enum ledger_error
-see_repository(struct ledger_txn *txn, const struct job_report *report)
-{
-    /* A repository that is new takes its turn among the others, not before all of them. */
-    struct statement statement =
-        txn_prepare(txn, "INSERT INTO repository (name, turn, seen_at_ms)"
-                         " VALUES (?1, (SELECT coalesce(max(turn), 0) FROM repository), ?2)"
-                         " ON CONFLICT (name) DO UPDATE SET seen_at_ms = excluded.seen_at_ms");
-
-    bind_text(&statement, report->job->repository);
-    bind_number(&statement, report->now_ms);
-    return txn_error(statement_step(&statement));
-}
-
-enum ledger_error
-job_apply(struct ledger_txn *txn, void *arg)
-{
-    struct job_report *report = arg;
-    enum ledger_error error = read_state(txn, report->job->id, &report->before);
-
-    if (error != LEDGER_OK)
-        return error;
-    report->after = rules_job_next(report->before, report->event);
-    if (report->before == JOB_NONE && report->pool == NULL)
-        report->after = JOB_NONE;
-    if (report->after == report->before)
-        return LEDGER_OK;
-    error = report->before == JOB_NONE ? insert(txn, report) : update(txn, report);
-    return error == LEDGER_OK ? see_repository(txn, report) : error;
-}
-
 /* Changes a job that waits or was given up; `sql` takes its id and the time. */
 static enum ledger_error
-change_at_rest(struct ledger_txn *txn, struct job_request *request, const char *sql)
+change_at_rest(struct ledger_txn *txn, struct job_request *request, const char *sql,
+               const char *what)
 {
     struct statement statement = txn_prepare(txn, sql);
-    enum ledger_error error = read_state(txn, request->id, &request->before);
+    enum ledger_error error = job_read_state(txn, request->id, &request->before);
 
     request->done =
         error == LEDGER_OK && (request->before == JOB_QUEUED || request->before == JOB_FAILED ||
@@ -218,7 +121,13 @@ change_at_rest(struct ledger_txn *txn, struct job_request *request, const char *
         return error;
     bind_number(&statement, request->id);
     bind_number(&statement, request->now_ms);
-    return txn_error(statement_step(&statement));
+    error = txn_error(statement_step(&statement));
+    if (error == LEDGER_OK)
+        error = history_add(txn, &(struct history_event){.job_id = request->id,
+                                                         .at_ms = request->now_ms,
+                                                         .what = what,
+                                                         .detail = "by an operator"});
+    return error;
 }
 
 enum ledger_error
@@ -227,16 +136,66 @@ job_retry(struct ledger_txn *txn, void *arg)
     /* Its day begins again: the operator knows that GitHub still waits for it. */
     return change_at_rest(txn, arg,
                           "UPDATE job SET state = 'queued', next_attempt_at_ms = 0, attempts = 0,"
-                          " held_by = NULL, changed_at_ms = ?2, created_at_ms ="
-                          " iif(state = 'expired', ?2, created_at_ms) WHERE id = ?1");
+                          " lost = 0, held_by = NULL, changed_at_ms = ?2, created_at_ms ="
+                          " iif(state = 'expired', ?2, created_at_ms) WHERE id = ?1",
+                          "retried");
 }
 
 enum ledger_error
 job_forget(struct ledger_txn *txn, void *arg)
 {
-    return change_at_rest(txn, arg,
-                          "UPDATE job SET state = 'done', conclusion = 'forgotten',"
-                          " changed_at_ms = ?2 WHERE id = ?1");
+    const struct job_request *request = arg;
+    enum ledger_error error =
+        change_at_rest(txn, arg,
+                       "UPDATE job SET state = 'done', conclusion = 'forgotten',"
+                       " changed_at_ms = ?2 WHERE id = ?1",
+                       "forgotten");
+
+    return error == LEDGER_OK && request->done ? runner_release(txn, request->id, request->now_ms)
+                                               : error;
+}
+
+enum ledger_error
+job_rehome(struct ledger_txn *txn, void *arg)
+{
+    struct job_rehome *rehome = arg;
+    struct statement find = txn_prepare(txn, "SELECT id, labels FROM job WHERE state = 'queued'"
+                                             " AND pool NOT IN (SELECT value FROM json_each(?1))");
+    int code;
+
+    rehome->moved = 0;
+    bind_text(&find, rehome->pools);
+    while ((code = statement_step(&find)) == SQLITE_ROW) {
+        struct statement move = txn_prepare(txn, "UPDATE job SET pool = ?2 WHERE id = ?1");
+        int64_t id = read_number(&find);
+        const char *pool = rehome->choose(rehome->config, read_text(&find));
+
+        if (pool == NULL)
+            continue; /* it waits until the configuration has one, or GitHub gives up on it */
+        bind_number(&move, id);
+        bind_text(&move, pool);
+        if (statement_step(&move) != SQLITE_DONE)
+            return txn_error(move.code);
+        rehome->moved++;
+    }
+    return txn_error(code);
+}
+
+enum ledger_error
+job_find(struct ledger_txn *txn, void *arg)
+{
+    const struct job_find *find = arg;
+    struct statement statement =
+        txn_prepare(txn, "SELECT " JOB_COLUMNS " FROM " JOB_TABLES " WHERE j.id = ?1");
+    int code;
+
+    bind_number(&statement, find->id);
+    code = statement_step(&statement);
+    if (code == SQLITE_DONE)
+        return LEDGER_NOT_FOUND;
+    if (code != SQLITE_ROW)
+        return txn_error(code);
+    return job_read(&statement, find->out) ? LEDGER_OK : LEDGER_NO_MEMORY;
 }
 
 enum ledger_error

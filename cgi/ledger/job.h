@@ -8,8 +8,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <runhook/delivery.h>
-
 #include "ledger/ledger.h"
 #include "ledger/rules.h"
 #include "ledger/statement.h"
@@ -35,6 +33,7 @@ struct job {
     char *runner; /* NULL where it has none */
     char *child;  /* that runner's Nomad job; NULL where it has none, or the runner is not ours */
     int64_t attempts;
+    int64_t lost;               /* runners that it had, and that ended or hung before it ran */
     int64_t next_attempt_at_ms; /* 0: at once */
     char *last_error;           /* NULL where there is none */
     int64_t created_at_ms;      /* on GitHub; when it was received where GitHub did not say */
@@ -48,28 +47,15 @@ void job_fini(struct job *job);
 #define JOB_COLUMNS                                                                               \
     "j.id, j.repository, j.repository_short, j.repository_url, j.fork, j.run_id, j.run_attempt,"  \
     " j.name, j.workflow_name, j.head_branch, j.html_url, j.labels, j.pool, j.delivery, j.state," \
-    " j.conclusion, j.runner, r.child, j.attempts, j.next_attempt_at_ms, j.last_error,"           \
+    " j.conclusion, j.runner, r.child, j.attempts, j.lost, j.next_attempt_at_ms, j.last_error,"   \
     " j.created_at_ms, j.received_at_ms, j.changed_at_ms"
 #define JOB_TABLES "job j LEFT JOIN runner r ON r.name = j.runner"
 
 /* Copies the current row of a statement. False when out of memory; `*job` is then empty. */
 bool job_read(struct statement *row, struct job *job);
 
-/* A delivery about a job that a pool serves, on its way into the ledger. */
-struct job_report {
-    const struct rh_workflow_job *job;
-    enum job_event event;
-    const char *pool; /* NULL where none serves it: then only a job that is known changes */
-    const char *delivery;
-    int64_t now_ms;
-    /* Set by job_apply: */
-    enum job_state before;
-    enum job_state after;
-};
-
-/* ledger_work; arg is a struct job_report. Applies the rules, and enters the job where it is new.
- */
-enum ledger_error job_apply(struct ledger_txn *txn, void *arg);
+/* Reads a job's state; JOB_NONE where there is no such job. */
+enum ledger_error job_read_state(struct ledger_txn *txn, int64_t id, enum job_state *state);
 
 /* What an operator asks of one job. */
 struct job_request {
@@ -93,6 +79,24 @@ struct job_list {
     job_visitor visit;
     void *arg;
 };
+
+/* Gives waiting jobs of pools that the configuration has no more to one that serves them. */
+struct job_rehome {
+    const char *pools; /* those that it has, as a JSON array of names */
+    /* The pool for a JSON array of labels; NULL for none. */
+    const char *(*choose)(const void *config, const char *labels);
+    const void *config;
+    int64_t moved; /* set */
+};
+/* ledger_work; arg is a struct job_rehome. */
+enum ledger_error job_rehome(struct ledger_txn *txn, void *arg);
+
+/* ledger_work; arg is a struct job_find. */
+struct job_find {
+    int64_t id;
+    struct job *out; /* set on LEDGER_OK, and ended by the caller; else LEDGER_NOT_FOUND */
+};
+enum ledger_error job_find(struct ledger_txn *txn, void *arg);
 
 /* ledger_work; arg is a struct job_list. Live jobs first, then the ended ones, newest first. */
 enum ledger_error job_list(struct ledger_txn *txn, void *arg);

@@ -6,8 +6,12 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include <cjson/cJSON.h>
+
+#include "ledger/history.h"
 #include "ledger/statement.h"
 
 void
@@ -26,21 +30,80 @@ order_runner_name(const char *prefix, const char *receiver, int64_t job_id, int6
     return len > 0 && len <= RH_RUNNER_NAME_MAX;
 }
 
+const char *
+order_token(int64_t job_id, int64_t n, char out[ORDER_TOKEN_CAP])
+{
+    (void)snprintf(out, ORDER_TOKEN_CAP, "%" PRId64 ".%" PRId64, job_id, n);
+    return out;
+}
+
+char *
+order_limits(const struct order_limit *limits, size_t len)
+{
+    cJSON *root = cJSON_CreateObject();
+    bool done = root != NULL;
+    char *text = NULL;
+
+    for (size_t i = 0; done && i < len; i++) {
+        cJSON *pool = cJSON_AddObjectToObject(root, limits[i].pool);
+
+        done = pool != NULL &&
+               cJSON_AddNumberToObject(pool, "runners", (double)limits[i].max_runners) != NULL &&
+               cJSON_AddNumberToObject(pool, "pending", (double)limits[i].max_pending) != NULL;
+    }
+    if (done)
+        text = cJSON_PrintUnformatted(root);
+    cJSON_Delete(root);
+    return text;
+}
+
+/* The pools that have no room for another runner, as a JSON array, which the caller frees. A runner
+ * that was named and never sent takes no room: were it otherwise, a few jobs that cannot be
+ * dispatched would stand in the way of all others. */
+static enum ledger_error
+find_full(struct ledger_txn *txn, const struct order_claim *claim, char **full)
+{
+    struct statement statement = txn_prepare(
+        txn, "WITH held AS (SELECT pool, count(*) AS runners,"
+             " sum(placed_at_ms = 0 AND state IN ('minting', 'sent', 'live')) AS pending"
+             " FROM runner WHERE state <> 'gone' AND (sent_at_ms > 0 OR lease_owner IS NOT NULL)"
+             " GROUP BY pool)"
+             " SELECT json_group_array(l.key) FROM json_each(?1) l JOIN held ON held.pool = l.key"
+             " WHERE held.runners >= json_extract(l.value, '$.runners')"
+             " OR (json_extract(l.value, '$.pending') > 0"
+             " AND held.pending >= json_extract(l.value, '$.pending'))");
+    int code;
+
+    bind_text(&statement, claim->limits);
+    code = statement_step(&statement);
+    *full = NULL;
+    if (code != SQLITE_ROW)
+        return txn_error(code);
+    *full = strdup(read_text(&statement));
+    return *full == NULL ? LEDGER_NO_MEMORY : LEDGER_OK;
+}
+
 /* Repositories in turn, and within one the oldest first. The order by name only makes equal turns
  * definite, so that the index on turns answers without sorting. */
 static enum ledger_error
-pick(struct ledger_txn *txn, const struct order_claim *claim, bool without_github, struct job *job)
+pick(struct ledger_txn *txn, const struct order_claim *claim, bool without_github, const char *full,
+     struct job *job)
 {
     struct statement statement =
         txn_prepare(txn, "SELECT " JOB_COLUMNS " FROM repository p CROSS JOIN job j"
                          " ON j.repository = p.name LEFT JOIN runner r ON r.name = j.runner"
                          " WHERE j.state = 'queued' AND j.next_attempt_at_ms <= ?1"
                          " AND (?2 IS NULL OR p.name IN (SELECT value FROM json_each(?2)))"
+                         /* One whose dispatch may have reached Nomad has its place already. */
+                         " AND (j.pool NOT IN (SELECT value FROM json_each(?3))"
+                         " OR EXISTS (SELECT 1 FROM runner o WHERE o.job_id = j.id AND"
+                         " o.state IN ('minting', 'sent') AND o.sent_at_ms > 0))"
                          " ORDER BY p.turn, p.name, j.created_at_ms, j.id LIMIT 1");
     int code;
 
     bind_number(&statement, claim->now_ms);
     bind_text(&statement, without_github ? claim->tokens : NULL);
+    bind_text(&statement, full);
     code = statement_step(&statement);
     if (code == SQLITE_DONE)
         return LEDGER_NOT_FOUND;
@@ -49,45 +112,15 @@ pick(struct ledger_txn *txn, const struct order_claim *claim, bool without_githu
     return job_read(&statement, job) ? LEDGER_OK : LEDGER_NO_MEMORY;
 }
 
-/* What the gates let through. */
-struct gates {
-    enum gate_state github;
-    enum gate_state nomad;
-};
-
-static enum ledger_error
-read_gates(struct ledger_txn *txn, int64_t now_ms, struct gates *gates)
-{
-    struct gate gate;
-    enum ledger_error error = gate_read(txn, "github", now_ms, &gate);
-
-    gates->github = gate.state;
-    if (error == LEDGER_OK)
-        error = gate_read(txn, "nomad", now_ms, &gate);
-    gates->nomad = gate.state;
-    return error;
-}
-
-static enum ledger_error
-mark_probes(struct ledger_txn *txn, const struct gates *gates, const struct order *order)
-{
-    enum ledger_error error = LEDGER_OK;
-
-    if (gates->github == GATE_PROBE)
-        error = gate_probe(txn, "github", order->runner);
-    if (error == LEDGER_OK && gates->nomad == GATE_PROBE)
-        error = gate_probe(txn, "nomad", order->runner);
-    return error;
-}
-
 /* The runner that an earlier attempt named for this job and that never came to live: its dispatch
  * may have reached Nomad, so the same name and token are sent again. */
 static enum ledger_error
 find_runner(struct ledger_txn *txn, struct order *order)
 {
     struct statement statement =
-        txn_prepare(txn, "SELECT name, n FROM runner WHERE job_id = ?1"
-                         " AND state IN ('minting', 'sent') ORDER BY n DESC LIMIT 1");
+        txn_prepare(txn, "SELECT name, made_for, n, pool, sent_at_ms FROM runner"
+                         " WHERE job_id = ?1 AND state IN ('minting', 'sent')"
+                         " ORDER BY n DESC LIMIT 1");
     int code;
 
     bind_number(&statement, order->job.id);
@@ -97,7 +130,10 @@ find_runner(struct ledger_txn *txn, struct order *order)
     if (code != SQLITE_ROW)
         return txn_error(code);
     (void)snprintf(order->runner, sizeof order->runner, "%s", read_text(&statement));
+    order->made_for = read_number(&statement);
     order->n = read_number(&statement);
+    (void)snprintf(order->pool, sizeof order->pool, "%s", read_text(&statement));
+    order->sent_before_ms = read_number(&statement);
     return LEDGER_OK;
 }
 
@@ -105,13 +141,15 @@ static enum ledger_error
 next_n(struct ledger_txn *txn, struct order *order)
 {
     struct statement statement =
-        txn_prepare(txn, "SELECT coalesce(max(n), 0) + 1 FROM runner WHERE job_id = ?1");
+        txn_prepare(txn, "SELECT coalesce(max(n), 0) + 1 FROM runner WHERE made_for = ?1");
     int code;
 
     bind_number(&statement, order->job.id);
     code = statement_step(&statement);
     if (code == SQLITE_ROW)
         order->n = read_number(&statement);
+    order->made_for = order->job.id;
+    (void)snprintf(order->pool, sizeof order->pool, "%s", order->job.pool);
     return txn_error(code);
 }
 
@@ -119,9 +157,9 @@ static enum ledger_error
 name_runner(struct ledger_txn *txn, const struct order_claim *claim, struct order *order)
 {
     struct statement statement =
-        txn_prepare(txn, "INSERT INTO runner (name, job_id, n, pool, repository, state,"
-                         " created_at_ms, changed_at_ms)"
-                         " VALUES (?1, ?2, ?3, ?4, ?5, 'minting', ?6, ?6)");
+        txn_prepare(txn, "INSERT INTO runner (name, job_id, made_for, n, pool, repository,"
+                         " state, created_at_ms, changed_at_ms)"
+                         " VALUES (?1, ?2, ?2, ?3, ?4, ?5, 'minting', ?6, ?6)");
     enum ledger_error error = next_n(txn, order);
 
     if (error != LEDGER_OK)
@@ -173,18 +211,35 @@ take_turn(struct ledger_txn *txn, const struct order *order)
 }
 
 enum ledger_error
+order_is_due(struct ledger_txn *txn, void *arg)
+{
+    const int64_t *now_ms = arg;
+    struct statement statement = txn_prepare(
+        txn, "SELECT 1 FROM job WHERE state = 'queued' AND next_attempt_at_ms <= ?1 LIMIT 1");
+    int code;
+
+    bind_number(&statement, *now_ms);
+    code = statement_step(&statement);
+    return code == SQLITE_DONE ? LEDGER_NOT_FOUND : txn_error(code);
+}
+
+enum ledger_error
 order_claim(struct ledger_txn *txn, void *arg)
 {
     struct order_claim *claim = arg;
     struct order *order = claim->out;
     struct gates gates;
-    enum ledger_error error = read_gates(txn, claim->now_ms, &gates);
+    enum ledger_error error = gates_read(txn, claim->now_ms, &gates);
+    char *full = NULL;
 
     *order = (struct order){0};
     if (error == LEDGER_OK && gates.nomad == GATE_SHUT)
         error = LEDGER_NOT_FOUND;
     if (error == LEDGER_OK)
-        error = pick(txn, claim, gates.github == GATE_SHUT, &order->job);
+        error = find_full(txn, claim, &full);
+    if (error == LEDGER_OK)
+        error = pick(txn, claim, gates.github == GATE_SHUT, full, &order->job);
+    free(full);
     if (error == LEDGER_OK) {
         error = find_runner(txn, order);
         if (error == LEDGER_NOT_FOUND)
@@ -196,7 +251,7 @@ order_claim(struct ledger_txn *txn, void *arg)
         if (error == LEDGER_OK)
             error = take_turn(txn, order);
         if (error == LEDGER_OK)
-            error = mark_probes(txn, &gates, order);
+            error = gates_probe(txn, &gates, order->runner);
     }
     if (error == LEDGER_OK)
         order->job.attempts++;
@@ -205,92 +260,131 @@ order_claim(struct ledger_txn *txn, void *arg)
     return error;
 }
 
-/* Sets the state of a runner that this owner leases; its lease ends unless `keep_lease`. `*held` is
- * false, and nothing was changed, where the lease is no longer this owner's. */
+/* What a step finds of its runner. */
+struct held {
+    bool is_held; /* the lease is still this owner's: else the step changes nothing */
+    enum runner_state state;
+    int64_t job_id; /* what the runner is for by now; 0 where nothing needs it */
+    bool is_wanted; /* a job counts on it */
+};
+
 static enum ledger_error
-set_runner(struct ledger_txn *txn, const struct order_step *step, const char *state,
-           bool keep_lease, bool *held)
+read_held(struct ledger_txn *txn, const struct order *order, int64_t owner, struct held *held)
 {
     struct statement statement =
-        txn_prepare(txn, "UPDATE runner SET state = ?2, child = coalesce(?3, child),"
-                         " sent_at_ms = iif(?2 = 'sent', ?4, sent_at_ms), changed_at_ms = ?4,"
-                         " lease_owner = iif(?5, lease_owner, NULL)"
-                         " WHERE name = ?1 AND lease_owner = ?6 AND state IN ('minting', 'sent')");
+        txn_prepare(txn, "SELECT state, coalesce(job_id, 0), EXISTS (SELECT 1 FROM job j"
+                         " WHERE j.id = runner.job_id AND j.runner = runner.name"
+                         " AND j.state = 'assigned') FROM runner"
+                         " WHERE name = ?1 AND lease_owner = ?2");
     int code;
 
-    bind_text(&statement, step->order->runner);
-    bind_text(&statement, state);
-    bind_text(&statement, step->child);
-    bind_number(&statement, step->now_ms);
-    bind_number(&statement, keep_lease);
-    bind_number(&statement, step->owner);
+    *held = (struct held){0};
+    bind_text(&statement, order->runner);
+    bind_number(&statement, owner);
     code = statement_step(&statement);
-    *held = code == SQLITE_DONE && sqlite3_changes(txn->db) > 0;
+    if (code == SQLITE_ROW) {
+        held->is_held = true;
+        held->state = runner_state_parse(read_text(&statement));
+        held->job_id = read_number(&statement);
+        held->is_wanted = read_number(&statement) != 0;
+    }
     return txn_error(code);
 }
 
 static enum ledger_error
-end_lease(struct ledger_txn *txn, const struct order *order, int64_t owner, bool *held)
+end_lease(struct ledger_txn *txn, const char *runner)
+{
+    struct statement statement =
+        txn_prepare(txn, "UPDATE runner SET lease_owner = NULL WHERE name = ?1");
+
+    bind_text(&statement, runner);
+    return txn_error(statement_step(&statement));
+}
+
+/* Moves a runner on from where a dispatch finds it. An event that overtook the dispatch's answer
+ * may have moved it further: then its state stays. */
+static enum ledger_error
+advance(struct ledger_txn *txn, const struct order_step *step, enum runner_state state,
+        bool keep_lease)
 {
     struct statement statement = txn_prepare(
-        txn, "UPDATE runner SET lease_owner = NULL WHERE name = ?1 AND lease_owner = ?2");
-    int code;
+        txn, "UPDATE runner SET state = iif(state IN ('minting', 'sent'), ?2, state),"
+             " child = coalesce(?3, child), sent_at_ms = iif(?2 = 'sent', ?4, sent_at_ms),"
+             " changed_at_ms = ?4, audit_at_ms = iif(state = 'retiring', ?4, ?5), audits = 0,"
+             " lease_owner = iif(?6, lease_owner, NULL) WHERE name = ?1");
 
-    bind_text(&statement, order->runner);
-    bind_number(&statement, owner);
-    code = statement_step(&statement);
-    *held = code == SQLITE_DONE && sqlite3_changes(txn->db) > 0;
-    return txn_error(code);
+    bind_text(&statement, step->order->runner);
+    bind_text(&statement, runner_state_text(state));
+    bind_text(&statement, state == RUNNER_GONE ? NULL : step->child);
+    bind_number(&statement, step->now_ms);
+    bind_number(&statement, step->audit_at_ms);
+    bind_number(&statement, keep_lease);
+    return txn_error(statement_step(&statement));
 }
 
 enum ledger_error
 order_sent(struct ledger_txn *txn, void *arg)
 {
     struct order_step *step = arg;
-    struct statement statement =
-        txn_prepare(txn, "SELECT state, EXISTS (SELECT 1 FROM job WHERE id = runner.job_id"
-                         " AND runner = runner.name AND state = 'assigned')"
-                         " FROM runner WHERE name = ?1");
     enum ledger_error error = step->github_passed ? gate_passed(txn, "github") : LEDGER_OK;
-    bool was_minting, held;
-    int code;
+    struct held held = {0};
 
     step->wanted = false;
-    if (error != LEDGER_OK)
+    if (error == LEDGER_OK)
+        error = read_held(txn, step->order, step->owner, &held);
+    if (error != LEDGER_OK || !held.is_held)
         return error;
-    bind_text(&statement, step->order->runner);
-    code = statement_step(&statement);
-    if (code != SQLITE_ROW) /* purged meanwhile: nothing wants it */
-        return txn_error(code);
-    was_minting = strcmp(read_text(&statement), "minting") == 0;
-    if (read_number(&statement) != 0) {
-        error = set_runner(txn, step, "sent", true, &held);
-        step->wanted = held;
-        return error;
-    }
-    /* One that was never sent has left no trace outside. */
-    return was_minting ? set_runner(txn, step, "gone", false, &held)
-                       : end_lease(txn, step->order, step->owner, &held);
+    step->wanted = held.is_wanted && rules_runner_idle(held.state);
+    if (step->wanted)
+        return advance(txn, step, RUNNER_SENT, true);
+    return end_lease(txn, step->order->runner);
 }
 
 /* Enters the runner of another receiver, which serves our job as well as our own would have. */
 static enum ledger_error
-adopt(struct ledger_txn *txn, const struct order_step *step)
+adopt(struct ledger_txn *txn, const struct order_step *step, int64_t job_id, bool *lives)
 {
     struct statement statement = txn_prepare(
-        txn, "INSERT INTO runner (name, job_id, n, pool, repository, state, child,"
-             " created_at_ms, sent_at_ms, changed_at_ms)"
-             " VALUES (?1, ?2, ?3, ?4, ?5, 'live', ?6, ?7, ?7, ?7)"
-             " ON CONFLICT (name) DO UPDATE SET state = 'live', child = excluded.child");
+        txn, "INSERT INTO runner (name, job_id, made_for, n, pool, repository, state, child,"
+             " created_at_ms, sent_at_ms, changed_at_ms, audit_at_ms)"
+             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'live', ?7, ?8, ?8, ?8, ?9)"
+             " ON CONFLICT (name) DO UPDATE SET child = excluded.child,"
+             " job_id = iif(state = 'live', excluded.job_id, job_id)"
+             " RETURNING state = 'live'");
     const struct order *order = step->order;
+    int code;
 
     bind_text(&statement, step->runner);
-    bind_number(&statement, order->job.id);
+    bind_number(&statement, job_id);
+    bind_number(&statement, order->made_for);
     bind_number(&statement, order->n);
-    bind_text(&statement, order->job.pool);
+    bind_text(&statement, order->pool);
     bind_text(&statement, order->job.repository);
     bind_text(&statement, step->child);
     bind_number(&statement, step->now_ms);
+    bind_number(&statement, step->audit_at_ms);
+    code = statement_step(&statement);
+    *lives = code == SQLITE_ROW && read_number(&statement) != 0;
+    return txn_error(code);
+}
+
+/* The job has its runner: the order's own, or an adopted one. Where that one has run its course
+ * already, the job waits for another. */
+static enum ledger_error
+settle(struct ledger_txn *txn, const struct order_step *step, int64_t job_id, const char *runner,
+       bool lives)
+{
+    struct statement statement =
+        txn_prepare(txn, "UPDATE job SET last_error = NULL, held_by = NULL, changed_at_ms = ?3,"
+                         " runner = iif(?4, ?5, NULL), state = iif(?4, state, 'queued'),"
+                         " next_attempt_at_ms = 0"
+                         " WHERE id = ?1 AND runner = ?2 AND state = 'assigned'");
+
+    bind_number(&statement, job_id);
+    bind_text(&statement, step->order->runner);
+    bind_number(&statement, step->now_ms);
+    bind_number(&statement, lives);
+    bind_text(&statement, runner);
     return txn_error(statement_step(&statement));
 }
 
@@ -299,47 +393,62 @@ order_live(struct ledger_txn *txn, void *arg)
 {
     const struct order_step *step = arg;
     bool is_adopted = step->runner != NULL && strcmp(step->runner, step->order->runner) != 0;
-    struct statement statement =
-        txn_prepare(txn, "UPDATE job SET last_error = NULL, held_by = NULL, changed_at_ms = ?2,"
-                         " runner = iif(state = 'assigned', ?4, runner)"
-                         " WHERE id = ?1 AND runner = ?3");
+    const char *runner = is_adopted ? step->runner : step->order->runner;
     enum ledger_error error = gate_passed(txn, "nomad");
-    bool held = false;
+    bool lives = true;
+    struct held held;
 
     if (error == LEDGER_OK)
-        error = set_runner(txn, step, is_adopted ? "gone" : "live", false, &held);
-    if (error != LEDGER_OK || !held)
+        error = read_held(txn, step->order, step->owner, &held);
+    if (error != LEDGER_OK || !held.is_held)
         return error; /* who has the lease now finds the same child under the same token */
-    if (is_adopted)
-        error = adopt(txn, step);
-    if (error != LEDGER_OK)
-        return error;
-    bind_number(&statement, step->order->job.id);
-    bind_number(&statement, step->now_ms);
-    bind_text(&statement, step->order->runner);
-    bind_text(&statement, is_adopted ? step->runner : step->order->runner);
-    return txn_error(statement_step(&statement));
+    error = advance(txn, step, is_adopted ? RUNNER_GONE : RUNNER_LIVE, false);
+    if (error == LEDGER_OK && is_adopted)
+        error = adopt(txn, step, held.job_id, &lives);
+    if (error == LEDGER_OK)
+        error = settle(txn, step, held.job_id, runner, lives);
+    if (error == LEDGER_OK)
+        error =
+            history_add(txn, &(struct history_event){.job_id = held.job_id,
+                                                     .at_ms = step->now_ms,
+                                                     .what = is_adopted ? "adopted" : "dispatched",
+                                                     .runner = runner,
+                                                     .detail = step->child});
+    return error;
 }
 
-enum ledger_error
-order_failed(struct ledger_txn *txn, void *arg)
+/* Writes the failure down where it is another than the last. */
+static enum ledger_error
+note_failure(struct ledger_txn *txn, const struct order_failure *failure, int64_t job_id)
 {
-    struct order_failure *failure = arg;
-    struct statement statement = txn_prepare(
-        txn, "UPDATE job SET state = 'queued', next_attempt_at_ms = ?3,"
-             " last_error = ?4, held_by = ?5, attempts = attempts - ?6,"
-             " changed_at_ms = ?7 WHERE id = ?1 AND runner = ?2 AND state = 'assigned'");
-    int64_t shut_until_ms = 0;
-    bool held;
-    enum ledger_error error = end_lease(txn, failure->order, failure->owner, &held);
+    struct statement statement =
+        txn_prepare(txn, "SELECT last_error IS NOT ?2 FROM job WHERE id = ?1");
+    bool is_news;
+    int code;
 
-    if (error == LEDGER_OK && failure->gate != NULL)
-        error = gate_failed(txn, failure->gate, failure->now_ms, &shut_until_ms);
-    if (error != LEDGER_OK || !held)
-        return error;
-    if (failure->next_attempt_at_ms < shut_until_ms)
-        failure->next_attempt_at_ms = shut_until_ms;
-    bind_number(&statement, failure->order->job.id);
+    bind_number(&statement, job_id);
+    bind_text(&statement, failure->error);
+    code = statement_step(&statement);
+    is_news = code == SQLITE_ROW && read_number(&statement) != 0;
+    if (!is_news)
+        return txn_error(code);
+    return history_add(txn, &(struct history_event){.job_id = job_id,
+                                                    .at_ms = failure->now_ms,
+                                                    .what = "put back",
+                                                    .runner = failure->order->runner,
+                                                    .detail = failure->error});
+}
+
+/* The job that counts on the order's runner by now waits again, with the reason. */
+static enum ledger_error
+requeue(struct ledger_txn *txn, const struct order_failure *failure)
+{
+    struct statement statement = txn_prepare(
+        txn, "UPDATE job SET state = 'queued', next_attempt_at_ms = ?2, last_error = ?3,"
+             " held_by = ?4, attempts = attempts - ?5, changed_at_ms = ?6"
+             " WHERE runner = ?1 AND state = 'assigned'"
+             " AND id = (SELECT job_id FROM runner WHERE name = ?1)");
+
     bind_text(&statement, failure->order->runner);
     bind_number(&statement, failure->next_attempt_at_ms);
     bind_text(&statement, failure->error);
@@ -347,4 +456,38 @@ order_failed(struct ledger_txn *txn, void *arg)
     bind_number(&statement, !failure->counts);
     bind_number(&statement, failure->now_ms);
     return txn_error(statement_step(&statement));
+}
+
+/* Its dispatch left nothing in Nomad: what is known of earlier ones holds. */
+static enum ledger_error
+unsend(struct ledger_txn *txn, const struct order *order)
+{
+    struct statement statement =
+        txn_prepare(txn, "UPDATE runner SET sent_at_ms = ?2 WHERE name = ?1");
+
+    bind_text(&statement, order->runner);
+    bind_number(&statement, order->sent_before_ms);
+    return txn_error(statement_step(&statement));
+}
+
+enum ledger_error
+order_failed(struct ledger_txn *txn, void *arg)
+{
+    struct order_failure *failure = arg;
+    int64_t shut_until_ms = 0;
+    struct held held;
+    enum ledger_error error = read_held(txn, failure->order, failure->owner, &held);
+
+    if (error == LEDGER_OK && failure->gate != NULL)
+        error = gate_failed(txn, failure->gate, failure->now_ms, &shut_until_ms);
+    if (error == LEDGER_OK && held.is_held && failure->is_certain)
+        error = unsend(txn, failure->order);
+    if (error == LEDGER_OK && held.is_held)
+        error = end_lease(txn, failure->order->runner);
+    if (error != LEDGER_OK || !held.is_held)
+        return error;
+    if (failure->next_attempt_at_ms < shut_until_ms)
+        failure->next_attempt_at_ms = shut_until_ms;
+    error = note_failure(txn, failure, held.job_id);
+    return error == LEDGER_OK ? requeue(txn, failure) : error;
 }

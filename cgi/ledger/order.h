@@ -12,6 +12,7 @@
 #define LEDGER_ORDER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <runhook/payload.h>
@@ -19,12 +20,16 @@
 #include "ledger/gate.h"
 #include "ledger/job.h"
 #include "ledger/ledger.h"
+#include "ledger/runner.h"
 
 struct order {
     struct job job;
     char runner[RH_RUNNER_NAME_MAX + 1];
-    int64_t
-        n; /* which runner of this job it is, from 1: the second half of the idempotency token */
+    int64_t made_for; /* the workflow job that the runner was made for: this one, or one that it was
+                         swapped with. With `n`, from 1, it is the idempotency token */
+    int64_t n;
+    char pool[RUNNER_POOL_CAP]; /* the runner's: what it is dispatched as */
+    int64_t sent_before_ms;     /* when an earlier dispatch of it may have reached Nomad; or 0 */
 };
 
 void order_fini(struct order *order);
@@ -34,7 +39,27 @@ void order_fini(struct order *order);
 bool order_runner_name(const char *prefix, const char *receiver, int64_t job_id, int64_t n,
                        char out[RH_RUNNER_NAME_MAX + 1]);
 
+/* Room for "<job id>.<n>" and its NUL. */
+#define ORDER_TOKEN_CAP 48
+
+/* Writes the idempotency token of a job's n-th runner. Returns `out`. */
+const char *order_token(int64_t job_id, int64_t n, char out[ORDER_TOKEN_CAP]);
+
+/* What a pool may have at once. */
+struct order_limit {
+    const char *pool;
+    int64_t max_runners; /* under way, living, or not yet seen gone */
+    int64_t max_pending; /* of them, waiting for placement in Nomad; 0 for no limit */
+};
+
+/* The limits of pools as the claim takes them; the caller frees. NULL when out of memory. */
+char *order_limits(const struct order_limit *limits, size_t len);
+
 /* The functions below are each a ledger_work; `arg` is the structure that stands before it. */
+
+/* `arg` is the time, an int64_t. Whether a job waits that is due, whatever the gates and limits say
+ * of it: LEDGER_OK, or LEDGER_NOT_FOUND. Only reads, which costs less than a claim in vain. */
+enum ledger_error order_is_due(struct ledger_txn *txn, void *arg);
 
 struct order_claim {
     int64_t owner;
@@ -42,23 +67,25 @@ struct order_claim {
     const char *prefix; /* of runner names */
     int64_t now_ms;
     int64_t lease_until_ms; /* of clock_boot_ms */
+    const char *limits;     /* the pools' limits: see order_limits */
     const char *tokens;     /* a JSON array of the repositories whose registration token is at hand:
                                their jobs need nothing of GitHub */
     struct order *out;      /* set on LEDGER_OK; the caller ends it with order_fini */
 };
-/* Takes up the oldest waiting job that is due, repositories in turn, under a lease.
- * LEDGER_NOT_FOUND where none is due. A runner that an earlier attempt named and may have
- * dispatched is taken again. */
+/* Takes up the oldest waiting job that is due and whose pool has room, repositories in turn, under
+ * a lease. LEDGER_NOT_FOUND where there is none. A runner that an earlier attempt named and may
+ * have dispatched is taken again. */
 enum ledger_error order_claim(struct ledger_txn *txn, void *arg);
 
 struct order_step {
     const struct order *order;
     int64_t owner; /* who holds the lease: a step under a lease that was lost changes nothing */
     int64_t now_ms;
-    bool github_passed; /* order_sent: GitHub was asked, and gave */
-    bool wanted;        /* set by order_sent */
-    const char *child;  /* order_live: the Nomad job that is the runner */
-    const char *runner; /* order_live: the name that lives in it; NULL for the order's own */
+    bool github_passed;  /* order_sent: GitHub was asked, and gave */
+    bool wanted;         /* set by order_sent */
+    const char *child;   /* order_live: the Nomad job that is the runner */
+    const char *runner;  /* order_live: the name that lives in it; NULL for the order's own */
+    int64_t audit_at_ms; /* order_live: when it is looked at first */
 };
 /* The dispatch is about to go out. `wanted` becomes false where the job has no use for it any more
  * (it was cancelled, or another runner took it): the order is then ended, and nothing may be sent.
@@ -75,7 +102,8 @@ struct order_failure {
     int64_t now_ms;
     int64_t next_attempt_at_ms; /* put off where the gate is shut for longer */
     const char *error;
-    bool counts; /* as an attempt; it does not where only our own end broke it off */
+    bool counts;     /* as an attempt; it does not where only our own end broke it off */
+    bool is_certain; /* the dispatch cannot have reached Nomad, or Nomad refused it: no child */
     const struct gate_failure *gate; /* where the upstream itself is in trouble; else NULL */
 };
 /* It did not come through: the job waits again, the lease ends. */

@@ -91,6 +91,88 @@ static const char schema_1[] =
 
     "PRAGMA user_version = 1;";
 
+/* Supply is followed to its end: runners are told from the jobs that they were made for, both are
+ * audited, and repositories are asked for what no event told of. */
+static const char schema_2[] =
+    "CREATE TABLE runner_2 ("
+    "  name TEXT PRIMARY KEY,"
+    /* What it was made for: that workflow job's id and n are its idempotency token. */
+    "  made_for INTEGER NOT NULL,"
+    "  n INTEGER NOT NULL,"
+    "  job_id INTEGER," /* what it is for now, or has run; NULL where nothing needs it */
+    "  pool TEXT NOT NULL,"
+    "  repository TEXT NOT NULL,"
+    "  state TEXT NOT NULL CHECK (state IN"
+    "    ('minting', 'sent', 'live', 'retiring', 'busy', 'leaving', 'gone')),"
+    "  child TEXT,"
+    "  github_id INTEGER NOT NULL DEFAULT 0,"      /* of its registration, as far as it is known */
+    "  lease_owner INTEGER,"                       /* the process that works on it */
+    "  lease_until_ms INTEGER NOT NULL DEFAULT 0," /* since the machine's start, not since 1970 */
+    "  audit_at_ms INTEGER NOT NULL DEFAULT 0,"
+    "  audits INTEGER NOT NULL DEFAULT 0," /* looks in a row that changed nothing */
+    "  note TEXT,"                         /* what the last look found */
+    "  created_at_ms INTEGER NOT NULL,"
+    "  sent_at_ms INTEGER NOT NULL DEFAULT 0,"
+    "  placed_at_ms INTEGER NOT NULL DEFAULT 0," /* when it was first seen on a node */
+    "  changed_at_ms INTEGER NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
+    "INSERT INTO runner_2 (name, made_for, n, job_id, pool, repository, state, child, lease_owner,"
+    "  lease_until_ms, created_at_ms, sent_at_ms, changed_at_ms)"
+    "  SELECT name, job_id, n, job_id, pool, repository, state, child, lease_owner,"
+    "  lease_until_ms, created_at_ms, sent_at_ms, changed_at_ms FROM runner;"
+    "DROP TABLE runner;"
+    "ALTER TABLE runner_2 RENAME TO runner;"
+    "CREATE INDEX runner_made_for ON runner (made_for, n);"
+    "CREATE INDEX runner_job ON runner (job_id) WHERE state <> 'gone';"
+    "CREATE INDEX runner_pool ON runner (pool) WHERE state <> 'gone';"
+    "CREATE INDEX runner_due ON runner (audit_at_ms) WHERE state IN"
+    "  ('live', 'retiring', 'busy', 'leaving');"
+    "CREATE INDEX runner_gone ON runner (changed_at_ms) WHERE state = 'gone';"
+    "CREATE INDEX runner_leased ON runner (lease_owner) WHERE lease_owner IS NOT NULL;"
+
+    /* `lost`: runners that it had and lost. A job that runs on another's runner is audited by
+     * itself: there is no row of ours that would be. */
+    "ALTER TABLE job ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE job ADD COLUMN audit_at_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE job ADD COLUMN audits INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX job_due_audit ON job (audit_at_ms) WHERE audit_at_ms > 0;"
+
+    /* What happened to a job, in order: for a person, and for nothing else. */
+    "CREATE TABLE history ("
+    "  id INTEGER PRIMARY KEY,"
+    "  job_id INTEGER NOT NULL,"
+    "  at_ms INTEGER NOT NULL,"
+    "  what TEXT NOT NULL,"
+    "  runner TEXT,"
+    "  detail TEXT"
+    ") STRICT;"
+    "CREATE INDEX history_job ON history (job_id, id);"
+
+    /* When its runs are asked for next, and since when no event came of itself. */
+    "ALTER TABLE repository ADD COLUMN discover_at_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE repository ADD COLUMN discovered_at_ms INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX repository_discover ON repository (discover_at_ms);"
+    /* The lists that GitHub gave last, by their ETags: `path` is a status or a run's id. */
+    "CREATE TABLE listing ("
+    "  repository TEXT NOT NULL COLLATE NOCASE,"
+    "  path TEXT NOT NULL,"
+    "  etag TEXT NOT NULL,"
+    "  runs TEXT NOT NULL DEFAULT '[]'," /* of a status: the ids that it listed */
+    "  PRIMARY KEY (repository, path)"
+    ") STRICT, WITHOUT ROWID;"
+
+    /* Requests that only confirm what is believed, in the hour that began at a moment. */
+    "ALTER TABLE upstream ADD COLUMN hour_at_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE upstream ADD COLUMN hour_calls INTEGER NOT NULL DEFAULT 0;"
+
+    /* What the lists were seen under: the pools and their labels. */
+    "ALTER TABLE receiver ADD COLUMN pools TEXT NOT NULL DEFAULT '';"
+
+    "PRAGMA user_version = 2;";
+
+static const char *const schemas[] = {schema_1, schema_2};
+_Static_assert(sizeof schemas / sizeof schemas[0] == SCHEMA_VERSION, "a step to every version");
+
 int
 schema_read(sqlite3 *db, int *version)
 {
@@ -115,10 +197,8 @@ schema_upgrade(sqlite3 *db, int *version)
     if (code != SQLITE_OK)
         return code;
     code = schema_read(db, version);
-    if (code == SQLITE_OK && *version == 0) {
-        code = sqlite3_exec(db, schema_1, NULL, NULL, NULL);
-        *version = SCHEMA_VERSION;
-    }
+    while (code == SQLITE_OK && *version < SCHEMA_VERSION)
+        code = sqlite3_exec(db, schemas[(*version)++], NULL, NULL, NULL);
     if (code == SQLITE_OK)
         code = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
     if (sqlite3_get_autocommit(db) == 0)

@@ -14,13 +14,15 @@
 /* Ended jobs that one purge forgets. */
 #define PURGE_MAX 500
 
-/* Puts one order back into the queue. */
+/* Puts one order back into the queue; an audit that nobody works on any more just ends. */
 static enum ledger_error
 recover(struct ledger_txn *txn, const char *runner, struct upkeep *upkeep)
 {
     struct statement queue =
         txn_prepare(txn, "UPDATE job SET state = 'queued', next_attempt_at_ms = 0,"
-                         " changed_at_ms = ?2 WHERE state = 'assigned' AND runner = ?1");
+                         " changed_at_ms = ?2 WHERE state = 'assigned' AND runner = ?1"
+                         " AND EXISTS (SELECT 1 FROM runner WHERE name = ?1"
+                         " AND state IN ('minting', 'sent'))");
     struct statement release =
         txn_prepare(txn, "UPDATE runner SET lease_owner = NULL WHERE name = ?1");
     int code;
@@ -61,6 +63,19 @@ find_orphan(struct ledger_txn *txn, const struct upkeep *upkeep,
     return code == SQLITE_DONE ? LEDGER_NOT_FOUND : txn_error(code);
 }
 
+/* Retires what was named or sent for jobs that have expired by now. */
+static enum ledger_error
+release(struct ledger_txn *txn, const struct upkeep *upkeep)
+{
+    struct statement statement = txn_prepare(
+        txn, "UPDATE runner SET state = 'retiring', job_id = NULL, audits = 0,"
+             " changed_at_ms = ?1, audit_at_ms = ?1 WHERE state IN ('minting', 'sent', 'live')"
+             " AND job_id IN (SELECT id FROM job WHERE state = 'expired')");
+
+    bind_number(&statement, upkeep->now_ms);
+    return txn_error(statement_step(&statement));
+}
+
 static enum ledger_error
 expire(struct ledger_txn *txn, struct upkeep *upkeep)
 {
@@ -74,34 +89,45 @@ expire(struct ledger_txn *txn, struct upkeep *upkeep)
     if (statement_step(&statement) != SQLITE_DONE)
         return txn_error(statement.code);
     upkeep->expired += sqlite3_changes(txn->db);
-    return LEDGER_OK;
+    return sqlite3_changes(txn->db) == 0 ? LEDGER_OK : release(txn, upkeep);
 }
 
-/* Forgets what ended long ago, a bounded number at a time: a purge must not hold up deliveries. */
+/* Runs one of the purge's statements: up to when, and how many. */
+static enum ledger_error
+purge_some(struct ledger_txn *txn, const char *sql, const struct upkeep *upkeep, int64_t *purged)
+{
+    struct statement statement = txn_prepare(txn, sql);
+    int code;
+
+    bind_number(&statement, upkeep->now_ms - upkeep->retention_ms);
+    bind_number(&statement, PURGE_MAX);
+    code = statement_step(&statement);
+    *purged = code == SQLITE_DONE ? sqlite3_changes(txn->db) : 0;
+    return txn_error(code);
+}
+
+/* Forgets what ended long ago, a bounded number at a time: a purge must not hold up deliveries. A
+ * runner is forgotten only once it is gone, and the jobs that it is known by not before it. */
 static enum ledger_error
 purge(struct ledger_txn *txn, struct upkeep *upkeep)
 {
-    struct statement runners = txn_prepare(
-        txn,
-        "DELETE FROM runner WHERE job_id IN (SELECT id FROM job WHERE state IN"
-        " ('done', 'failed', 'expired') AND changed_at_ms < ?1 ORDER BY changed_at_ms LIMIT ?2)");
-    struct statement jobs = txn_prepare(
-        txn,
-        "DELETE FROM job WHERE id IN (SELECT id FROM job WHERE state IN"
-        " ('done', 'failed', 'expired') AND changed_at_ms < ?1 ORDER BY changed_at_ms LIMIT ?2)");
-    int code;
+    static const char *const others[] = {
+        "DELETE FROM runner WHERE name IN (SELECT name FROM runner WHERE state = 'gone'"
+        " AND changed_at_ms < ?1 ORDER BY changed_at_ms LIMIT ?2)",
+        "DELETE FROM history WHERE job_id IN (SELECT id FROM job WHERE state IN"
+        " ('done', 'failed', 'expired') AND changed_at_ms < ?1 ORDER BY changed_at_ms LIMIT ?2)"};
+    int64_t ignored;
+    enum ledger_error error = LEDGER_OK;
 
-    bind_number(&runners, upkeep->now_ms - upkeep->retention_ms);
-    bind_number(&runners, PURGE_MAX);
-    code = statement_step(&runners);
-    if (code != SQLITE_DONE)
-        return txn_error(code);
-    bind_number(&jobs, upkeep->now_ms - upkeep->retention_ms);
-    bind_number(&jobs, PURGE_MAX);
-    code = statement_step(&jobs);
-    if (code == SQLITE_DONE)
-        upkeep->purged = sqlite3_changes(txn->db);
-    return txn_error(code);
+    for (size_t i = 0; error == LEDGER_OK && i < sizeof others / sizeof others[0]; i++)
+        error = purge_some(txn, others[i], upkeep, &ignored);
+    if (error != LEDGER_OK)
+        return error;
+    return purge_some(txn,
+                      "DELETE FROM job WHERE id IN (SELECT id FROM job WHERE state IN"
+                      " ('done', 'failed', 'expired') AND changed_at_ms < ?1"
+                      " ORDER BY changed_at_ms LIMIT ?2)",
+                      upkeep, &upkeep->purged);
 }
 
 enum ledger_error
@@ -147,16 +173,22 @@ upkeep_due(struct ledger_txn *txn, void *arg)
     struct statement ended =
         txn_prepare(txn, "SELECT coalesce(min(changed_at_ms), 9223372036854775807) FROM job"
                          " WHERE state IN ('done', 'failed', 'expired')");
+    struct statement gone =
+        txn_prepare(txn, "SELECT coalesce(min(changed_at_ms), 9223372036854775807) FROM runner"
+                         " WHERE state = 'gone'");
     char runner[RH_RUNNER_NAME_MAX + 1];
-    int64_t created_at_ms, ended_at_ms;
+    int64_t created_at_ms, ended_at_ms, gone_at_ms;
     enum ledger_error error = read_oldest(&due, &upkeep->next_due_at_ms);
 
     if (error == LEDGER_OK)
         error = read_oldest(&waiting, &created_at_ms);
     if (error == LEDGER_OK)
         error = read_oldest(&ended, &ended_at_ms);
+    if (error == LEDGER_OK)
+        error = read_oldest(&gone, &gone_at_ms);
     if (error != LEDGER_OK || created_at_ms < upkeep->now_ms - JOB_LIFE_MS ||
-        ended_at_ms < upkeep->now_ms - upkeep->retention_ms)
+        ended_at_ms < upkeep->now_ms - upkeep->retention_ms ||
+        gone_at_ms < upkeep->now_ms - upkeep->retention_ms)
         return error;
     return find_orphan(txn, upkeep, runner);
 }

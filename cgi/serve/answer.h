@@ -33,6 +33,7 @@ struct answer {
     int64_t job_id;                 /* 0 where it is about no job */
     const char *pool;               /* NULL likewise; borrowed from the configuration */
     bool head_only;                 /* it answers HEAD: headers, and no body */
+    bool is_news;                   /* the ledger changed: there may be work */
 };
 
 int answer_http_status(enum outcome outcome);

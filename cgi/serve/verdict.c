@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "config/pool.h"
 #include "text/escape.h"
 
 #define LABEL_CHARS 48
@@ -59,13 +60,7 @@ verdict_match(const struct pool *pool, const struct rh_workflow_job *job, char *
 const struct pool *
 verdict_pool(const struct config *config, const struct rh_workflow_job *job)
 {
-    char words[ANSWER_REASON_CAP];
-
-    for (size_t i = 0; i < config->pools_len; i++) {
-        if (verdict_match(&config->pools[i], job, words, sizeof words))
-            return &config->pools[i];
-    }
-    return NULL;
+    return job->labels_overflow ? NULL : pool_serving(config, &job->labels);
 }
 
 /* One line on what every pool lacks: for most people there is one pool, and this says it all. */

@@ -10,8 +10,8 @@
 #include <runhook/runhook.h>
 
 #include "clock/clock.h"
-#include "ledger/job.h"
 #include "serve/verdict.h"
+#include "work/tools.h"
 
 /* What of the request's headers goes into the log and the ledger, at most. None of it is signed. */
 #define GUID_MAX 64
@@ -94,19 +94,17 @@ static void
 record(const struct webhook *webhook, const struct rh_workflow_job *job,
        const struct verdict *verdict, const char *guid, struct answer *answer)
 {
-    struct job_report report = {.job = job,
-                                .event = verdict->event,
-                                .pool = verdict->pool == NULL ? NULL : verdict->pool->name,
-                                .delivery = guid,
-                                .now_ms = clock_now_ms()};
+    struct job_report report =
+        tools_report(webhook->config, job, verdict->event, verdict->pool, guid);
     struct rh_reason reason;
 
-    if (ledger_write(webhook->ledger, job_apply, &report, &reason) != LEDGER_OK)
+    if (ledger_write(webhook->ledger, report_apply, &report, &reason) != LEDGER_OK)
         answer_set(answer, OUTCOME_UNAVAILABLE, "not taken, since it could not be stored: %s",
                    reason.text);
     else if (verdict->outcome == OUTCOME_ACCEPTED && report.before != JOB_NONE)
         answer_set(answer, OUTCOME_DUPLICATE, "the job is known already: %s",
                    job_state_text(report.before));
+    answer->is_news = report.after != report.before;
 }
 
 static void

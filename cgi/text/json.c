@@ -13,24 +13,49 @@
 #include "clock/clock.h"
 #include "text/escape.h"
 
-cJSON *
-json_parse(const struct buffer *body)
+static cJSON *
+parse(const struct buffer *body, cJSON_bool (*is_wanted)(const cJSON *const json))
 {
     /* With the NUL counted, cJSON also refuses what follows the value. */
     cJSON *json =
         body->len == 0 ? NULL : cJSON_ParseWithLengthOpts(body->bytes, body->len + 1, NULL, 1);
 
-    if (json != NULL && !cJSON_IsObject(json)) {
+    if (json != NULL && !is_wanted(json)) {
         json_wipe(json);
         return NULL;
     }
     return json;
 }
 
+cJSON *
+json_parse(const struct buffer *body)
+{
+    return parse(body, cJSON_IsObject);
+}
+
+cJSON *
+json_parse_array(const struct buffer *body)
+{
+    return parse(body, cJSON_IsArray);
+}
+
 const char *
 json_text(const cJSON *object, const char *name)
 {
     return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+bool
+json_number(const cJSON *object, const char *name, int64_t max, int64_t *number)
+{
+    double value = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(object, name));
+
+    *number = 0;
+    /* A NaN, which stands for anything but a number, fails each of these. */
+    if (!(value >= 0) || !(value <= (double)max) || value != (double)(int64_t)value)
+        return false;
+    *number = (int64_t)value;
+    return true;
 }
 
 void

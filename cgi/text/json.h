@@ -15,8 +15,15 @@
 /* The whole body as one JSON object; NULL where it is anything else. */
 cJSON *json_parse(const struct buffer *body);
 
+/* The same for a JSON array. */
+cJSON *json_parse_array(const struct buffer *body);
+
 /* A member's text, borrowed; NULL where it is missing or not a text, or `object` is NULL. */
 const char *json_text(const cJSON *object, const char *name);
+
+/* A member that is a whole number from 0 to `max`, which is at most 2^53 - 1. False, and `*number`
+ * 0, where it is missing or anything else. */
+bool json_number(const cJSON *object, const char *name, int64_t max, int64_t *number);
 
 /* Frees, and wipes the texts of its first level before: one may be a credential. NULL is fine. */
 void json_wipe(cJSON *object);

@@ -12,8 +12,7 @@
 #include <runhook/delivery.h>
 
 #include "text/json.h"
-
-#define PATH_MAX_BYTES 1024
+#include "upstream/github_request.h"
 
 /* What a token may be made of: it becomes part of a command line and of an environment. */
 #define TOKEN_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="
@@ -69,10 +68,21 @@ is_rate_limit(const struct http_reply *reply)
     return reply->rate_limited;
 }
 
-/* Says what a refusing answer means to the person who has to act. */
-static bool
-refused(const char *repository, const struct http_reply *reply, struct failure *failure)
+bool
+github_is_api_error(const struct http_reply *reply)
 {
+    cJSON *json = json_parse(&reply->body);
+    bool is_error = json_text(json, "message") != NULL;
+
+    json_wipe(json);
+    return is_error;
+}
+
+bool
+github_refused(const struct github_call *call, const struct http_reply *reply,
+               struct failure *failure)
+{
+    const char *repository = call->repository;
     long status = reply->status;
 
     if (status == 429 || (status == 403 && is_rate_limit(reply)))
@@ -84,15 +94,14 @@ refused(const char *repository, const struct http_reply *reply, struct failure *
             "GitHub does not accept the token (401): it is wrong, revoked or expired; "
             "put a new one into [github] token_file");
     else if (status == 403)
-        (void)failure_set(
-            failure, UPSTREAM_GITHUB, FAILURE_FORBIDDEN,
-            "GitHub forbids it (403): the token needs administration (write) of %.96s", repository);
+        (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_FORBIDDEN,
+                          "GitHub forbids it (403): the token needs %s of %.96s", call->permission,
+                          repository);
     else if (status == 404)
         (void)failure_set(
             failure, UPSTREAM_GITHUB, FAILURE_NOT_FOUND,
-            "GitHub knows no %.96s for this token (404): grant it the repository, with "
-            "administration (write)",
-            repository);
+            "GitHub knows no %.96s for this token (404): grant it the repository, with %s",
+            repository, call->permission);
     else if (status == 409)
         (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_CONFLICT, "GitHub: conflict (409)");
     else if (status == 422)
@@ -141,14 +150,25 @@ read_token(const struct http_reply *reply, struct rh_secret **token, int64_t *ex
     return done;
 }
 
-/* Sends a request under the token of now; once more at once where GitHub refuses that and its file
- * holds another by now. */
-static bool
-send_request(struct github *github, const char *method, const char *path, struct http_reply *reply,
-             struct failure *failure)
+bool
+github_path(struct buffer *path, const char *repository, struct failure *failure)
+{
+    if (!rh_repository_valid(repository))
+        return failure_set(failure, UPSTREAM_GITHUB, FAILURE_CONFIGURATION,
+                           "the repository's name cannot stand in a URL");
+    (void)buffer_addf(path, "/repos/%s", repository);
+    return true;
+}
+
+bool
+github_send(struct github *github, const struct github_call *call, struct http_reply *reply,
+            struct failure *failure)
 {
     bool answered = false, again = true;
 
+    if (call->path->failed)
+        return failure_set(failure, UPSTREAM_GITHUB, FAILURE_LOCAL,
+                           "a request's path is too long, or out of memory");
     while (again) {
         struct rh_secret *token;
         bool got = credential_get(github->token, &token);
@@ -156,11 +176,13 @@ send_request(struct github *github, const char *method, const char *path, struct
             {.name = "Authorization", .prefix = "Bearer ", .secret = token},
             {.name = "Accept", .value = "application/vnd.github+json"},
             {.name = "X-GitHub-Api-Version", .value = github->config->api_version},
+            {.name = "If-None-Match", .value = call->etag},
         };
-        const struct http_request request = {.method = method,
-                                             .path = path,
+        const struct http_request request = {.method = call->method,
+                                             .path = buffer_text(call->path),
                                              .headers = headers,
-                                             .headers_len = sizeof headers / sizeof headers[0]};
+                                             .headers_len = sizeof headers / sizeof headers[0],
+                                             .reply_max = call->reply_max};
 
         answered = got ? http_send(github->client, &request, reply, failure)
                        : failure_set(failure, UPSTREAM_GITHUB, FAILURE_LOCAL, "out of memory");
@@ -176,20 +198,22 @@ bool
 github_registration_token(struct github *github, const char *repository, struct rh_secret **token,
                           int64_t *expires_at_ms, struct failure *failure)
 {
-    struct buffer path = BUFFER_INIT(PATH_MAX_BYTES);
+    struct buffer path = BUFFER_INIT(GITHUB_PATH_MAX);
+    const struct github_call call = {.method = "POST",
+                                     .path = &path,
+                                     .repository = repository,
+                                     .permission = GITHUB_ADMINISTRATION};
     struct http_reply reply;
     bool done = false;
 
     *token = NULL;
     *expires_at_ms = 0;
-    /* Checked when it came in, and again here, where it becomes part of a URL. */
-    if (!rh_repository_valid(repository) ||
-        !buffer_addf(&path, "/repos/%s/actions/runners/registration-token", repository)) {
-        (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_CONFIGURATION,
-                          "the repository's name cannot stand in a URL");
-    } else if (send_request(github, "POST", buffer_text(&path), &reply, failure)) {
+    if (!github_path(&path, repository, failure))
+        return false;
+    (void)buffer_add_text(&path, "/actions/runners/registration-token");
+    if (github_send(github, &call, &reply, failure)) {
         done = reply.status == 201 ? read_token(&reply, token, expires_at_ms, failure)
-                                   : refused(repository, &reply, failure);
+                                   : github_refused(&call, &reply, failure);
         http_reply_fini(&reply);
     }
     buffer_fini(&path);

@@ -271,37 +271,45 @@ fail(struct http_client *client, CURLcode code, const struct http_reply *reply, 
     enum failure_kind kind = classify(code);
 
     if (code == CURLE_WRITE_ERROR)
-        kind = reply->body.len + CURL_MAX_WRITE_SIZE >= HTTP_REPLY_MAX ? FAILURE_OVERSIZED
-                                                                       : FAILURE_LOCAL;
+        kind = reply->body.len + CURL_MAX_WRITE_SIZE >= reply->body.max ? FAILURE_OVERSIZED
+                                                                        : FAILURE_LOCAL;
     return failure_set(failure, origin->upstream, kind, "%s at %.96s: %.120s",
                        origin->upstream == UPSTREAM_GITHUB ? "GitHub" : "Nomad", origin->base,
                        detail[0] != '\0' ? detail : curl_easy_strerror(code));
+}
+
+/* A header of the last reply; NULL where it is missing. */
+static const char *
+header_text(CURL *curl, const char *name)
+{
+    struct curl_header *header;
+
+    return curl_easy_header(curl, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK ? header->value
+                                                                                   : NULL;
 }
 
 /* A header of the last reply as a whole number; -1 where it is missing or something else. */
 static int64_t
 header_number(CURL *curl, const char *name)
 {
-    struct curl_header *header;
+    const char *value = header_text(curl, name);
     char *end;
     long long number;
 
-    if (curl_easy_header(curl, name, 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
+    if (value == NULL)
         return -1;
     errno = 0;
-    number = strtoll(header->value, &end, 10);
-    return end == header->value || *end != '\0' || errno != 0 || number < 0 ? -1 : number;
+    number = strtoll(value, &end, 10);
+    return end == value || *end != '\0' || errno != 0 || number < 0 ? -1 : number;
 }
 
 /* The upstream's own clock, which its times are of; ours where it does not tell. */
 static int64_t
 server_now_ms(CURL *curl)
 {
-    struct curl_header *header;
-    time_t date = -1;
+    const char *value = header_text(curl, "date");
+    time_t date = value == NULL ? -1 : curl_getdate(value, NULL);
 
-    if (curl_easy_header(curl, "date", 0, CURLH_HEADER, -1, &header) == CURLHE_OK)
-        date = curl_getdate(header->value, NULL);
     return date < 0 ? clock_now_ms() : (int64_t)date * 1000;
 }
 
@@ -323,6 +331,16 @@ read_limits(CURL *curl, struct http_reply *reply)
     }
 }
 
+static void
+read_etag(CURL *curl, struct http_reply *reply)
+{
+    const char *value = header_text(curl, "etag");
+    size_t len = value == NULL ? 0 : strlen(value);
+
+    if (len < sizeof reply->etag)
+        memcpy(reply->etag, len == 0 ? "" : value, len + 1);
+}
+
 bool
 http_send(struct http_client *client, const struct http_request *request, struct http_reply *reply,
           struct failure *failure)
@@ -333,7 +351,9 @@ http_send(struct http_client *client, const struct http_request *request, struct
     bool answered = false;
     CURLcode code;
 
-    *reply = (struct http_reply){.body = BUFFER_INIT(HTTP_REPLY_MAX), .retry_after_ms = -1};
+    *reply = (struct http_reply){
+        .body = BUFFER_INIT(request->reply_max == 0 ? HTTP_REPLY_MAX : request->reply_max),
+        .retry_after_ms = -1};
     *failure = (struct failure){.upstream = client->origin->upstream, .retry_after_ms = -1};
     for (size_t i = 0; i < request->headers_len; i++) {
         if (!add_header(&headers, &request->headers[i]))
@@ -351,6 +371,7 @@ http_send(struct http_client *client, const struct http_request *request, struct
     if (curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &reply->status) != CURLE_OK)
         goto local;
     read_limits(client->curl, reply);
+    read_etag(client->curl, reply);
     answered = true;
     goto out;
 local:

@@ -17,7 +17,13 @@
 #include "upstream/failure.h"
 
 /* Longest reply body that is read. The replies that we ask for have a few KiB. */
-#define HTTP_REPLY_MAX (1024 * 1024)
+#define HTTP_REPLY_MAX ((size_t)1024 * 1024)
+
+/* The same for a list: GitHub's hundred workflow runs have some 20 KiB each. */
+#define HTTP_LIST_MAX ((size_t)8 * 1024 * 1024)
+
+/* Room for an ETag: GitHub's are a hash in hex, of 64 digits. */
+#define HTTP_ETAG_CAP 160
 
 /* Where an upstream is and how it is reached. All borrowed; NULL where not set. */
 struct http_origin {
@@ -57,13 +63,15 @@ struct http_request {
     size_t headers_len;
     const char *body; /* NULL for none */
     size_t body_len;
+    size_t reply_max; /* longest body of the reply; 0 for HTTP_REPLY_MAX */
 };
 
 struct http_reply {
     long status;
-    struct buffer body;     /* wiped by http_reply_fini: it may hold a credential */
-    int64_t retry_after_ms; /* from retry-after or x-ratelimit-reset; -1 where neither applies */
-    bool rate_limited;      /* the headers say that the rate limit is used up */
+    struct buffer body;       /* wiped by http_reply_fini: it may hold a credential */
+    int64_t retry_after_ms;   /* from retry-after or x-ratelimit-reset; -1 where neither applies */
+    bool rate_limited;        /* the headers say that the rate limit is used up */
+    char etag[HTTP_ETAG_CAP]; /* as it came; "" where there was none, or a longer one */
 };
 
 /*

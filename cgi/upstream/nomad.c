@@ -7,14 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/evp.h>
-
-#include <runhook/payload.h>
-
 #include "text/json.h"
+#include "upstream/nomad_request.h"
 #include "upstream/quote.h"
 
-#define PATH_MAX_BYTES 4096
 #define CHILD_ID_MAX 512
 
 /* So much of a secret, or of the body, in Nomad's words, is too much: see quote_secret. */
@@ -69,18 +65,17 @@ nomad_dispatched_fini(struct nomad_dispatched *dispatched)
     *dispatched = (struct nomad_dispatched){0};
 }
 
-/* Begins a path of a job, with what selects namespace and region after it. `suffix` is "" or "/…".
- * The slash in a child's id is escaped too, or Nomad would take the rest for a verb. */
+/* Appends a query of what is set: `prefix`, namespace, region, `idempotency_token`. */
 static bool
-add_job_path(const struct nomad_config *config, const char *job, const char *suffix,
-             struct buffer *out)
+add_query(const struct nomad_config *config, const char *prefix, const char *idempotency_token,
+          struct buffer *out)
 {
-    const char *const pairs[][2] = {{"namespace", config->ns}, {"region", config->region}};
+    const char *const pairs[][2] = {{"prefix", prefix},
+                                    {"namespace", config->ns},
+                                    {"region", config->region},
+                                    {"idempotency_token", idempotency_token}};
     const char *separator = "?";
 
-    (void)buffer_add_text(out, "/v1/job/");
-    (void)http_escape(out, job);
-    (void)buffer_add_text(out, suffix);
     for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
         if (pairs[i][1] == NULL)
             continue;
@@ -91,14 +86,35 @@ add_job_path(const struct nomad_config *config, const char *job, const char *suf
     return !out->failed;
 }
 
+/* The slash in a child's id is escaped too, or Nomad would take the rest for a verb. */
+static void
+add_job(const char *job, const char *suffix, struct buffer *out)
+{
+    (void)buffer_add_text(out, "/v1/job/");
+    (void)http_escape(out, job);
+    (void)buffer_add_text(out, suffix);
+}
+
+bool
+nomad_job_path(const struct nomad *nomad, const char *job, const char *suffix, struct buffer *out)
+{
+    add_job(job, suffix, out);
+    return add_query(nomad->config, NULL, NULL, out);
+}
+
+bool
+nomad_list_path(const struct nomad *nomad, const char *prefix, struct buffer *out)
+{
+    (void)buffer_add_text(out, "/v1/jobs");
+    return add_query(nomad->config, prefix, NULL, out);
+}
+
 bool
 nomad_dispatch_path(const struct nomad_config *config, const char *job,
                     const char *idempotency_token, struct buffer *out)
 {
-    (void)add_job_path(config, job, "/dispatch", out);
-    (void)buffer_addf(
-        out, "%cidempotency_token=", config->ns == NULL && config->region == NULL ? '?' : '&');
-    return http_escape(out, idempotency_token);
+    add_job(job, "/dispatch", out);
+    return add_query(config, NULL, idempotency_token, out);
 }
 
 /*
@@ -144,10 +160,10 @@ classify_500(const char *text)
  * longer: job and key names in it are quoted rightly. */
 static void
 quote(const struct nomad_config *config, const struct rh_secret *token,
-      const struct nomad_order *order, const struct http_reply *reply, struct buffer *out)
+      const struct nomad_call *call, const struct http_reply *reply, struct buffer *out)
 {
     const struct rh_secret *const held[] = {token, config->cf_access_client_id,
-                                            config->cf_access_client_secret, order->credential};
+                                            config->cf_access_client_secret, call->credential};
     struct quote_secret secrets[sizeof held / sizeof held[0] + 1] = {0};
     size_t len = 0;
 
@@ -158,24 +174,36 @@ quote(const struct nomad_config *config, const struct rh_secret *token,
                                                    .window = SECRET_WINDOW};
     }
     secrets[len++] =
-        (struct quote_secret){.bytes = order->body, .len = order->body_len, .window = BODY_WINDOW};
+        (struct quote_secret){.bytes = call->body, .len = call->body_len, .window = BODY_WINDOW};
     (void)quote_add(out, buffer_text(&reply->body), secrets, len);
+}
+
+/* Of a job that it has not, Nomad says so (command/agent/job_endpoint.go). Another 404 comes from
+ * something else that answers at its address, and must not pass for the job's end. */
+static enum failure_kind
+classify_404(const struct nomad_call *call, const char *text)
+{
+    bool is_dispatch = call->body != NULL;
+
+    return is_dispatch || strcasestr(text, "job not found") != NULL ? FAILURE_NOT_FOUND
+                                                                    : FAILURE_GARBAGE;
 }
 
 static bool
 refused(const struct nomad_config *config, const struct rh_secret *token,
-        const struct nomad_order *order, const struct http_reply *reply, struct failure *failure)
+        const struct nomad_call *call, const struct http_reply *reply, struct failure *failure)
 {
-    const char *job = order->job;
+    const char *job = call->job;
     struct buffer detail = BUFFER_INIT(1024);
-    enum failure_kind kind_500 = classify_500(buffer_text(&reply->body));
+    enum failure_kind kind_500 =
+        call->body == NULL ? FAILURE_SERVER : classify_500(buffer_text(&reply->body));
     long status = reply->status;
 
-    quote(config, token, order, reply, &detail);
+    quote(config, token, call, reply, &detail);
     if (status == 403)
         (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_FORBIDDEN,
-                          "Nomad forbids it (403: %s): the token needs dispatch-job on %.64s",
-                          buffer_text(&detail), job);
+                          "Nomad forbids it (403: %s): the token needs %s on %.64s",
+                          buffer_text(&detail), call->capability, job);
     else if (status == 401)
         (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_UNAUTHORIZED,
                           "Nomad does not accept the token (401): see [nomad] token_file");
@@ -183,7 +211,7 @@ refused(const struct nomad_config *config, const struct rh_secret *token,
         (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_RATE_LIMITED,
                           "Nomad has too many requests (429)");
     else if (status == 404)
-        (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_NOT_FOUND,
+        (void)failure_set(failure, UPSTREAM_NOMAD, classify_404(call, buffer_text(&reply->body)),
                           "nothing there (404: %s): is [nomad] address Nomad's, and is the job "
                           "%.64s registered?",
                           buffer_text(&detail), job);
@@ -238,12 +266,11 @@ read_dispatched(const struct http_reply *reply, struct nomad_dispatched *dispatc
 }
 
 static bool
-send_once(struct nomad *nomad, const char *method, const char *path,
-          const struct nomad_order *order, const struct rh_secret *token, struct http_reply *reply,
-          struct failure *failure)
+send_once(struct nomad *nomad, const struct nomad_call *call, const struct rh_secret *token,
+          struct http_reply *reply, struct failure *failure)
 {
     const struct nomad_config *config = nomad->config;
-    bool has_body = order->body != NULL;
+    bool has_body = call->body != NULL;
     const struct http_header headers[] = {
         {.name = "Content-Type", .value = has_body ? "application/json;charset=UTF-8" : NULL},
         {.name = "Authorization", .prefix = "Bearer ", .secret = token},
@@ -251,37 +278,36 @@ send_once(struct nomad *nomad, const char *method, const char *path,
         {.name = "CF-Access-Client-Id", .secret = config->cf_access_client_id},
         {.name = "CF-Access-Client-Secret", .secret = config->cf_access_client_secret},
     };
-    const struct http_request request = {.method = method,
-                                         .path = path,
+    const struct http_request request = {.method = call->method,
+                                         .path = buffer_text(call->path),
                                          .headers = headers,
                                          .headers_len = sizeof headers / sizeof headers[0],
-                                         .body = order->body,
-                                         .body_len = order->body_len};
+                                         .body = call->body,
+                                         .body_len = call->body_len,
+                                         .reply_max = call->reply_max};
 
     return http_send(nomad->client, &request, reply, failure);
 }
 
-/* Sends a request about a job, and makes a failure of every answer but 200. Under the token of now;
- * once more at once where Nomad refuses that (it says 403 to a token that has expired) and its file
- * holds another by now. On success the caller ends `*reply`. */
-static bool
-send_request(struct nomad *nomad, const char *method, const struct buffer *path,
-             const struct nomad_order *order, struct http_reply *reply, struct failure *failure)
+bool
+nomad_send(struct nomad *nomad, const struct nomad_call *call, struct http_reply *reply,
+           struct failure *failure)
 {
     bool answered = false, again = true;
 
-    if (path->failed)
-        return failure_set(failure, UPSTREAM_NOMAD, FAILURE_LOCAL, "out of memory");
+    if (call->path->failed)
+        return failure_set(failure, UPSTREAM_NOMAD, FAILURE_LOCAL,
+                           "a request's path is too long, or out of memory");
     while (again) {
         struct rh_secret *token;
 
         if (!credential_get(nomad->token, &token))
             return failure_set(failure, UPSTREAM_NOMAD, FAILURE_LOCAL, "out of memory");
-        answered = send_once(nomad, method, buffer_text(path), order, token, reply, failure);
+        answered = send_once(nomad, call, token, reply, failure);
         again = answered && (reply->status == 401 || reply->status == 403) &&
                 credential_renew(nomad->token, token);
         if (answered && !again && reply->status != 200)
-            (void)refused(nomad->config, token, order, reply, failure);
+            (void)refused(nomad->config, token, call, reply, failure);
         if (answered && reply->status != 200) {
             http_reply_fini(reply);
             answered = false;
@@ -295,79 +321,23 @@ bool
 nomad_dispatch(struct nomad *nomad, const struct nomad_order *order,
                struct nomad_dispatched *dispatched, struct failure *failure)
 {
-    struct buffer path = BUFFER_INIT(PATH_MAX_BYTES);
+    struct buffer path = BUFFER_INIT(NOMAD_PATH_MAX);
+    const struct nomad_call call = {.method = "POST",
+                                    .path = &path,
+                                    .job = order->job,
+                                    .capability = NOMAD_DISPATCH_JOB,
+                                    .body = order->body,
+                                    .body_len = order->body_len,
+                                    .credential = order->credential};
     struct http_reply reply;
     bool done = false;
 
     *dispatched = (struct nomad_dispatched){0};
     (void)nomad_dispatch_path(nomad->config, order->job, order->idempotency_token, &path);
-    if (send_request(nomad, "POST", &path, order, &reply, failure)) {
+    if (nomad_send(nomad, &call, &reply, failure)) {
         done = read_dispatched(&reply, dispatched, failure);
         http_reply_fini(&reply);
     }
-    buffer_fini(&path);
-    return done;
-}
-
-void
-nomad_child_fini(struct nomad_child *child)
-{
-    free(child->runner_name);
-    *child = (struct nomad_child){0};
-}
-
-/* The runner's name in a payload, which Nomad gives in base64. A payload that is none of ours has
- * no such name, which is no failure. */
-static char *
-read_runner_name(const char *base64)
-{
-    size_t len = strlen(base64);
-    struct buffer payload = BUFFER_INIT(RH_PAYLOAD_MAX + 3);
-    unsigned char *bytes = len == 0 || len % 4 != 0 ? NULL : malloc(len / 4 * 3 + 1);
-    char *name = NULL;
-    cJSON *json;
-    int decoded =
-        bytes == NULL ? -1 : EVP_DecodeBlock(bytes, (const unsigned char *)base64, (int)len);
-
-    for (size_t i = len; decoded > 0 && base64[i - 1] == '='; i--)
-        decoded--; /* padding, which OpenSSL decodes to zero bytes */
-    if (decoded > 0 && buffer_add(&payload, bytes, (size_t)decoded)) {
-        json = json_parse(&payload);
-        if (json_text(json, "runner_name") != NULL &&
-            strlen(json_text(json, "runner_name")) <= RH_RUNNER_NAME_MAX)
-            name = strdup(json_text(json, "runner_name"));
-        json_wipe(json);
-    }
-    buffer_wipe(&payload);
-    rh_wipe_free(bytes, len == 0 ? 0 : len / 4 * 3);
-    return name;
-}
-
-bool
-nomad_child(struct nomad *nomad, const char *id, struct nomad_child *child, struct failure *failure)
-{
-    const struct nomad_order order = {.job = id};
-    struct buffer path = BUFFER_INIT(PATH_MAX_BYTES);
-    struct http_reply reply;
-    cJSON *json = NULL;
-    bool done = false;
-
-    *child = (struct nomad_child){0};
-    (void)add_job_path(nomad->config, id, "", &path);
-    if (!send_request(nomad, "GET", &path, &order, &reply, failure))
-        goto out;
-    json = json_parse(&reply.body);
-    if (json == NULL) {
-        (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_GARBAGE,
-                          "the answer about a job is no JSON: is [nomad] address Nomad's?");
-    } else {
-        if (json_text(json, "Payload") != NULL)
-            child->runner_name = read_runner_name(json_text(json, "Payload"));
-        done = true;
-    }
-    json_wipe(json);
-    http_reply_fini(&reply);
-out:
     buffer_fini(&path);
     return done;
 }

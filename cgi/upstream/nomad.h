@@ -45,21 +45,6 @@ struct nomad_order {
 bool nomad_dispatch(struct nomad *nomad, const struct nomad_order *order,
                     struct nomad_dispatched *dispatched, struct failure *failure);
 
-/* What is read of a dispatched job. */
-struct nomad_child {
-    char *runner_name; /* from its payload; NULL where that has none */
-};
-
-void nomad_child_fini(struct nomad_child *child);
-
-/*
- * Reads a dispatched job: GET /v1/job/{child}. FAILURE_NOT_FOUND where Nomad has none of that id,
- * by now or at all; FAILURE_FORBIDDEN where the token may not read it. On success the caller ends
- * `*child`.
- */
-bool nomad_child(struct nomad *nomad, const char *id, struct nomad_child *child,
-                 struct failure *failure);
-
 /* The path and query of that request, as it would be sent: for explain. */
 bool nomad_dispatch_path(const struct nomad_config *config, const char *job,
                          const char *idempotency_token, struct buffer *out);

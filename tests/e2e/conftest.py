@@ -1,10 +1,14 @@
 """Fixtures of the end-to-end tests."""
 
+import contextlib
+
 import pytest
 
+from .support.clock import DrivenClock
 from .support.fronts import FRONTS
 from .support.processes import become_subreaper
 from .support.site import Site, close_sites, open_sites
+from .support.traffic import TIMES, Traffic
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -29,6 +33,33 @@ def make_site(runhook_path):
 @pytest.fixture
 def site(make_site):
     return make_site()
+
+
+@pytest.fixture
+def make_traffic(make_site, tmp_path):
+    """Makes sites of which a test moves GitHub, Nomad and the time, with `runhook serve` in them.
+    Keyword arguments change sections of the configuration; of the stand-ins, `github_options` and
+    `nomad_options`."""
+    with contextlib.ExitStack() as stack:
+        def make(*, github_options=None, nomad_options=None, serve=True, **sections):
+            clock = DrivenClock(tmp_path)
+            site = make_site(github={"clock": clock.now, **(github_options or {})},
+                             nomad={"clock": clock.now, **(nomad_options or {})})
+            site.configure("audit", **TIMES)
+            for section, keys in sections.items():
+                site.configure(section.replace("_", " "), **keys)
+            traffic = Traffic(site, clock)
+            stack.enter_context(traffic.watched())
+            if serve:
+                traffic.serve()
+            return traffic
+
+        yield make
+
+
+@pytest.fixture
+def traffic(make_traffic):
+    return make_traffic()
 
 
 @pytest.fixture(scope="module", params=list(FRONTS))

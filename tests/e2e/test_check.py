@@ -23,6 +23,27 @@ def test_a_good_configuration(site):
     assert not site.ledger_path.exists(), "checking made a ledger"
 
 
+def test_what_a_good_configuration_says_of_limits_and_discovery(site):
+    site.configure("audit", discover_interval=60, discover_window=3600)
+    site.configure("github", repositories="octo-harbor/lighthouse, octo-harbor/.github")
+    site.configure("pool linux", max_runners=7, max_pending=3)
+    done = site.run("check")
+    assert done.code == 0, done
+    assert ("discover every 60 s: repositories with a job in the last 3600 s, "
+            "and octo-harbor/lighthouse, octo-harbor/.github\n") in done.stdout
+    assert "-> Nomad job github-runner, at most 7 runners, 3 of them pending\n" in done.stdout
+
+
+def test_discovery_that_is_off(site):
+    site.configure("audit", discover_interval=0)
+    site.configure("github", repositories="octo-harbor/lighthouse")
+    done = site.run("check")
+    assert done.code == 0, done
+    assert "discover off\n" in done.stdout
+    assert "octo-harbor/lighthouse" not in done.stdout
+    assert "warning: " in done.stderr and "discover_interval is 0" in done.stderr
+
+
 @pytest.mark.parametrize("place", ["before", "after"])
 def test_config_before_or_after_the_command(site, place):
     arguments = ["--config", site.config_path]
@@ -60,6 +81,12 @@ def test_config_from_the_environment(site):
     ("nomad", "address", "127.0.0.1:4646", ["http", "unix"]),
     ("nomad", "address", "file:///etc/passwd", ["http", "unix"]),
     ("nomad", "connect_timeout", "soon", []),
+    ("github", "repositories", "lighthouse", ["owner/name"]),
+    ("github", "repositories", "octo-harbor/lighthouse, Octo-Harbor/Lighthouse", ["twice"]),
+    ("audit", "idle_timout", "600", []),
+    ("audit", "interval", "0", ["1", "86400"]),
+    ("audit", "discover_window", "3599", ["3600", "31536000"]),
+    ("pool linux", "max_pending", "100001", ["0", "100000"]),
     ("pool linux", "labels", ",", []),
     ("pool linux", "max_runners", "0", ["1"]),
     ("pool linux", "require_self_hosted", "maybe", ["yes", "no"]),

@@ -6,8 +6,9 @@ prints one JSON line with its url once it listens.
 """
 
 import datetime
+import hashlib
 import json
-import secrets
+import random
 import string
 import sys
 import threading
@@ -19,10 +20,13 @@ if __package__ in (None, ""):
     __package__ = "standins"
 
 from standins import program  # noqa: E402
+from standins.actions import Actions, RegistrationRefused  # noqa: E402
 from standins.httpd import HttpServer, Response  # noqa: E402
 
 DOCS = "https://docs.github.com/rest"
 RUNNER_DOCS = f"{DOCS}/actions/self-hosted-runners"
+RUN_DOCS = f"{DOCS}/actions/workflow-runs"
+JOB_DOCS = f"{DOCS}/actions/workflow-jobs"
 API_VERSIONS = ("2022-11-28",)
 REGISTRATION_TOKEN_LIFETIME_S = 3600
 NAME_CHARACTERS = set(string.ascii_letters + string.digits + "._-")
@@ -55,6 +59,10 @@ class RateLimit:
         self.remaining -= 1
         return True
 
+    def give_back(self):
+        """An answer of 304 costs nothing."""
+        self.remaining += 1
+
     def headers(self):
         return [("x-ratelimit-limit", str(self.limit)),
                 ("x-ratelimit-remaining", str(self.remaining)),
@@ -69,16 +77,27 @@ class GitHub:
     tokens         API tokens that are good; change the set to let one expire
     repositories   full names that exist (compared without case), or None for any
     denied         full names for which the token may not manage runners
+    unreadable     full names for which the token may not read Actions
     prefix         what stands before every path, such as /api/v3 on GitHub Enterprise Server
+    finds_names    whether the list of runners heeds `name`, as older servers do not
+    actions        the state of runs, jobs and registrations, which the caller may change
+    rng            where tokens come from
+    on_delete      called with a registration that a request is about to delete
     """
 
-    def __init__(self, *, tokens, repositories=None, denied=(), prefix="", rate_limit=5000,
-                 token_lifetime_s=REGISTRATION_TOKEN_LIFETIME_S, clock=time.time, **server_options):
+    def __init__(self, *, tokens, repositories=None, denied=(), unreadable=(), prefix="",
+                 rate_limit=5000, token_lifetime_s=REGISTRATION_TOKEN_LIFETIME_S, finds_names=True,
+                 clock=time.time, rng=None, **server_options):
         self.tokens = set(tokens)
         self.repositories = None
         if repositories is not None:
             self.repositories = {name.lower() for name in repositories}
         self.denied = {name.lower() for name in denied}
+        self.unreadable = {name.lower() for name in unreadable}
+        self.finds_names = finds_names
+        self.actions = Actions(clock)
+        self.on_delete = None
+        self.rng = rng or random.SystemRandom()
         self.prefix = prefix.rstrip("/")
         self.clock = clock
         self.token_lifetime_s = token_lifetime_s
@@ -88,6 +107,11 @@ class GitHub:
         self._routes = {
             ("POST", ("repos", None, None, "actions", "runners", "registration-token")):
                 self._create_registration_token,
+            ("GET", ("repos", None, None, "actions", "runners")): self._list_runners,
+            ("DELETE", ("repos", None, None, "actions", "runners", None)): self._delete_runner,
+            ("GET", ("repos", None, None, "actions", "jobs", None)): self._get_job,
+            ("GET", ("repos", None, None, "actions", "runs")): self._list_runs,
+            ("GET", ("repos", None, None, "actions", "runs", None, "jobs")): self._list_run_jobs,
         }
         self.server = HttpServer(self._handle, clock=clock, **server_options)
 
@@ -130,15 +154,40 @@ class GitHub:
             for issued in self.registration_tokens:
                 issued.expires_at = self.clock()
 
+    def changing(self):
+        """A block in which `actions` may be changed while requests come."""
+        return self._lock
+
+    def register_runner(self, repository, name, labels, token, ephemeral=True):
+        """What config.sh does. RegistrationRefused where the token is not good."""
+        with self._lock:
+            if not self.is_registration_token(token, repository):
+                raise RegistrationRefused(f"{name}: the token is not good for {repository}")
+            return self.actions.add_runner(repository, name, labels, ephemeral)
+
     # -- the API ------------------------------------------------------------------------------
 
     def _handle(self, request):
         with self._lock:
-            response = self._answer(request)
+            response = self._conditional(request, self._answer(request))
             response.headers += self.rate.headers()
-        response.headers += [("X-GitHub-Request-Id", secrets.token_hex(8).upper()),
+        response.headers += [("X-GitHub-Request-Id", f"{self.rng.getrandbits(64):016X}"),
                              ("X-GitHub-Media-Type", "github.v3; format=json"),
                              ("Server", "github.com")]
+        return response
+
+    def _conditional(self, request, response):
+        """RFC 9110: what the client has already is not sent again, and GitHub does not count it."""
+        if request.method != "GET" or response.status != 200:
+            return response
+        etag = f'W/"{hashlib.sha256(response.body).hexdigest()}"'
+        known = [tag.strip().removeprefix("W/")
+                 for value in request.headers.all("If-None-Match") for tag in value.split(",")]
+        headers = [("ETag", etag), ("Cache-Control", "private, max-age=60, s-maxage=60")]
+        if etag.removeprefix("W/") in known or "*" in known:
+            self.rate.give_back()
+            return Response(304, b"", headers)
+        response.headers += headers
         return response
 
     def _answer(self, request):
@@ -187,17 +236,18 @@ class GitHub:
                                  if part is None]
         return None, ()
 
-    def _repository(self, owner, name):
-        """The repository's full name, or the error that GitHub answers."""
+    def _repository(self, owner, name, refused=None, docs=None):
+        """The repository's full name, or the error that GitHub answers. `refused` are those for
+        which the token lacks the permission."""
         full_name = f"{owner}/{name}"
         valid = all(part and set(part) <= NAME_CHARACTERS and part not in (".", "..")
                     for part in (owner, name))
         known = self.repositories is None or full_name.lower() in self.repositories
         if not valid or not known:
             return None, _error(404, "Not Found", DOCS)
-        if full_name.lower() in self.denied:
+        if full_name.lower() in (self.denied if refused is None else refused):
             return None, _error(403, "Resource not accessible by personal access token",
-                                f"{RUNNER_DOCS}#create-a-registration-token-for-a-repository")
+                                docs or f"{RUNNER_DOCS}#create-a-registration-token-for-a-repository")
         return full_name, None
 
     def _create_registration_token(self, request, owner, name):
@@ -210,10 +260,84 @@ class GitHub:
             except ValueError:
                 return _error(400, "Problems parsing JSON", DOCS)
         alphabet = string.ascii_uppercase + "234567"
-        token = "A" + "".join(secrets.choice(alphabet) for _ in range(28))
+        token = "A" + "".join(self.rng.choices(alphabet, k=28))
         issued = RegistrationToken(token, full_name, self.clock() + self.token_lifetime_s)
         self.registration_tokens.append(issued)
         return Response.json(201, {"token": token, "expires_at": _timestamp(issued.expires_at)})
+
+    def _list_runners(self, request, owner, name):
+        docs = f"{RUNNER_DOCS}#list-self-hosted-runners-for-a-repository"
+        full_name, refusal = self._repository(owner, name, self.denied, docs)
+        if refusal:
+            return refusal
+        wanted = request.query_value("name") if self.finds_names else None
+        found = [runner.json() for runner in self.actions.runners_of(full_name)
+                 if not wanted or runner.name == wanted]
+        return self._page(request, "runners", found)
+
+    def _delete_runner(self, _, owner, name, runner_id):
+        docs = f"{RUNNER_DOCS}#delete-a-self-hosted-runner-from-a-repository"
+        full_name, refusal = self._repository(owner, name, self.denied, docs)
+        if refusal:
+            return refusal
+        runner = self.actions.runners.get(_number(runner_id))
+        if runner is None or runner.repository.lower() != full_name.lower():
+            return _error(404, "Not Found", docs)
+        if runner.busy:
+            return _error(422, f'Runner "{runner.name}" is currently running a job and cannot be '
+                          "deleted.", docs)
+        if self.on_delete is not None:
+            self.on_delete(runner)
+        self.actions.remove_runner(runner)
+        return Response(204)
+
+    def _get_job(self, _, owner, name, job_id):
+        docs = f"{JOB_DOCS}#get-a-job-for-a-workflow-run"
+        full_name, refusal = self._repository(owner, name, self.unreadable, docs)
+        if refusal:
+            return refusal
+        job = self.actions.jobs.get(_number(job_id))
+        if job is None or job.repository.lower() != full_name.lower():
+            return _error(404, "Not Found", docs)
+        return Response.json(200, job.json())
+
+    def _list_runs(self, request, owner, name):
+        docs = f"{RUN_DOCS}#list-workflow-runs-for-a-repository"
+        full_name, refusal = self._repository(owner, name, self.unreadable, docs)
+        if refusal:
+            return refusal
+        status = request.query_value("status")
+        found = [run.json() for run in reversed(self.actions.runs.values())
+                 if run.repository.lower() == full_name.lower() and status in (None, run.status)]
+        return self._page(request, "workflow_runs", found)
+
+    def _list_run_jobs(self, request, owner, name, run_id):
+        docs = f"{JOB_DOCS}#list-jobs-for-a-workflow-run"
+        full_name, refusal = self._repository(owner, name, self.unreadable, docs)
+        if refusal:
+            return refusal
+        run = self.actions.runs.get(_number(run_id))
+        if run is None or run.repository.lower() != full_name.lower():
+            return _error(404, "Not Found", docs)
+        jobs = run.jobs if request.query_value("filter") == "all" else run.latest_jobs()
+        return self._page(request, "jobs", [job.json() for job in jobs])
+
+    def _page(self, request, name, items):
+        """One page of a list, and in Link where the next one is."""
+        size = _number(request.query_value("per_page", "30")) or 30
+        size = min(size, 100)
+        number = _number(request.query_value("page", "1")) or 1
+        rest = [f"{key}={value}" for key, value in request.query if key != "page"]
+        headers = []
+        if number * size < len(items):
+            query = "&".join([*rest, f"page={number + 1}"])
+            headers = [("Link", f'<{self.server.url}{request.path}?{query}>; rel="next"')]
+        return Response.json(200, {"total_count": len(items),
+                                   name: items[(number - 1) * size:number * size]}, headers)
+
+
+def _number(text):
+    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _timestamp(seconds):

@@ -248,8 +248,9 @@ class HttpServer:
     handler; everything here may be called from any thread."""
 
     def __init__(self, handler, *, host="127.0.0.1", port=0, unix_path=None, tls=None,
-                 record_path=None, clock=time.time):
+                 record_path=None, clock=time.time, threaded=True):
         self.handler = handler
+        self.threaded = threaded  # else the owner calls turn()
         self.host = host
         self.port = port
         self.unix_path = unix_path
@@ -265,7 +266,7 @@ class HttpServer:
         self._listener = None
         self._wake = None
         self._acceptor = None
-        self._connections = {}  # socket -> thread
+        self._connections = {}  # socket -> thread; without threads, -> reader
         self._record = open(record_path, "a", buffering=1) if record_path else None
 
     # -- life ---------------------------------------------------------------------------------
@@ -279,8 +280,12 @@ class HttpServer:
         self.faults.release_all()
         self._close_listener()
         self._drop_connections()
-        for thread in list(self._connections.values()):
-            thread.join(5)
+        if self.threaded:
+            for thread in list(self._connections.values()):
+                thread.join(5)
+        else:
+            for sock in self._connections:
+                sock.close()
         if self.unix_path:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.unix_path)
@@ -332,6 +337,8 @@ class HttpServer:
         listener.listen(512)
         listener.setblocking(False)
         self._listener = listener
+        if not self.threaded:
+            return
         waiting, self._wake = socket.socketpair()
         self._acceptor = threading.Thread(
             target=self._accept_loop, args=(listener, waiting), daemon=True)
@@ -340,8 +347,9 @@ class HttpServer:
     def _close_listener(self):
         if self._listener is None:
             return
-        self._wake.close()
-        self._acceptor.join(5)
+        if self.threaded:
+            self._wake.close()
+            self._acceptor.join(5)
         self._listener.close()
         self._listener = None
 
@@ -373,6 +381,30 @@ class HttpServer:
                     number = self.connection_count
                 thread.connection_number = number
                 thread.start()
+
+    # -- without threads ----------------------------------------------------------------------
+
+    def sockets(self):
+        """What turn() is for: the listening socket and the connections."""
+        return [self._listener, *self._connections]
+
+    def turn(self, sock):
+        """Something came on one of sockets(): a connection is taken, or a request answered, all on
+        the caller's thread. A request that does not come whole holds it up."""
+        if sock is self._listener:
+            sock, _ = sock.accept()
+            sock.settimeout(IDLE_TIMEOUT_S)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.connection_count += 1
+            self._connections[sock] = _Reader(sock)
+            return
+        try:
+            keep = self._serve_one(self._connections[sock], sock, self.connection_count)
+        except OSError:
+            keep = False  # the peer went away
+        if not keep:
+            del self._connections[sock]
+            sock.close()
 
     # -- one connection -----------------------------------------------------------------------
 
@@ -408,35 +440,36 @@ class HttpServer:
 
     def _requests(self, sock, number):
         reader = _Reader(sock)
-        while not self.stopping.is_set():
-            try:
-                request = self._read(reader, sock, number)
-            except BadRequest as error:
-                self.bad_requests.append(str(error))
-                sock.sendall(Response(400, f"{error}\n").bytes(close=True))
-                return
-            if request is None:
-                return
+        while not self.stopping.is_set() and self._serve_one(reader, sock, number):
+            pass
+
+    def _serve_one(self, reader, sock, number):
+        """Takes one request and answers it. False where the connection carries no more."""
+        try:
+            request = self._read(reader, sock, number)
+        except BadRequest as error:
+            self.bad_requests.append(str(error))
+            sock.sendall(Response(400, f"{error}\n").bytes(close=True))
+            return False
+        if request is None:
+            return False
+        with self._changed:
+            request.fault = self.faults.take(request)
+            self.requests.append(request)
+            self._changed.notify_all()
+        wire = Wire(self, sock, request)
+        try:
+            if request.fault is not None:
+                return request.fault.play(wire)
+            keep = "close" not in request.headers.get("Connection", "").lower()
+            response = wire.answer()
+            sock.sendall(response.bytes(close=not keep, head_only=request.method == "HEAD"))
+            return keep
+        finally:
+            request.answered.set()
+            self._write_record(request)
             with self._changed:
-                request.fault = self.faults.take(request)
-                self.requests.append(request)
                 self._changed.notify_all()
-            wire = Wire(self, sock, request)
-            try:
-                if request.fault is not None:
-                    keep = request.fault.play(wire)
-                else:
-                    keep = "close" not in request.headers.get("Connection", "").lower()
-                    response = wire.answer()
-                    sock.sendall(response.bytes(close=not keep,
-                                                head_only=request.method == "HEAD"))
-            finally:
-                request.answered.set()
-                self._write_record(request)
-                with self._changed:
-                    self._changed.notify_all()
-            if not keep:
-                return
 
     def _read(self, reader, sock, number):
         head = reader.head()

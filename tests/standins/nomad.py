@@ -9,8 +9,9 @@ prints one JSON line with its url once it listens.
 
 import base64
 import binascii
+import datetime
 import json
-import secrets
+import random
 import sys
 import threading
 import time
@@ -84,12 +85,29 @@ class ParameterizedJob:
 
 
 class Allocation:
-    def __init__(self, job_id, now):
-        self.id = str(uuid.uuid4())
+    """A place on a node. Its task starts when the node has all that it needs."""
+
+    def __init__(self, allocation_id, job_id, now):
+        self.id = allocation_id
         self.job_id = job_id
-        self.client_status = "running"
+        self.client_status = "pending"
         self.desired_status = "run"
         self.created_at = now
+        self.modified_at = now
+        self.started_at = None
+
+    @property
+    def is_living(self):
+        return self.client_status in ("pending", "running", "unknown")
+
+    def task_states(self):
+        if self.client_status == "pending" and self.started_at is None:
+            return None  # the node has not said anything yet
+        return {"runner": {
+            "State": {"pending": "pending", "running": "running"}.get(self.client_status, "dead"),
+            "Failed": self.client_status == "failed", "Restarts": 0,
+            "StartedAt": self.started_at and go_time(self.started_at),
+            "FinishedAt": None if self.is_living else go_time(self.modified_at)}}
 
 
 class Child:
@@ -107,9 +125,21 @@ class Child:
         self.index = index
         self.submitted_at = now
         self.allocations = []
+        self.unplaced = None  # why it could not be placed: an AllocMetric, as below
 
     def json(self):
         return json.loads(self.payload)
+
+
+def alloc_metric(*, nodes=0, filtered=None, exhausted=None, datacenter="dc1"):
+    """Nomad's AllocMetric: of so many nodes, how many a constraint filtered, how many lack what."""
+    filtered, exhausted = filtered or {}, exhausted or {}
+    return {"NodesEvaluated": nodes, "NodesFiltered": sum(filtered.values()), "NodesInPool": nodes,
+            "NodePool": "default", "NodesAvailable": {datacenter: nodes}, "ClassFiltered": None,
+            "ConstraintFiltered": filtered or None, "NodesExhausted": sum(exhausted.values()),
+            "ClassExhausted": None, "DimensionExhausted": exhausted or None,
+            "QuotaExhausted": None, "ResourcesExhausted": None, "Scores": None,
+            "AllocationTime": 12000, "CoalescedFailures": 0, "ScoreMetaData": None}
 
 
 class Nomad:
@@ -119,12 +149,19 @@ class Nomad:
     required_headers headers that a proxy in front demands, such as Cloudflare Access's two
     task_api         answer like the socket that Nomad gives a task: a token is always asked for
     placement        "at once": a child runs as soon as it is dispatched; "never": it stays pending
+    rng              where ids come from
+    on_dispatch      called with each new child
+    on_stop          called with a child that a request stops; the end of its allocations is then
+                     the callee's to make, who may take its time
     """
 
     def __init__(self, *, jobs=(), tokens=None, region="global", namespaces=("default",),
                  required_headers=None, task_api=False, placement="at once", clock=time.time,
-                 **server_options):
+                 rng=None, **server_options):
         self.clock = clock
+        self.rng = rng or random.SystemRandom()
+        self.on_dispatch = None
+        self.on_stop = None
         self.region = region
         self.namespaces = set(namespaces)
         self.required_headers = dict(required_headers or {})
@@ -203,15 +240,17 @@ class Nomad:
         """The child's task ends by itself."""
         with self._lock:
             for allocation in child.allocations:
-                allocation.client_status = client_status
+                if allocation.is_living:
+                    self._end(allocation, client_status)
             child.status = "dead"
             child.index = self._next_index()
 
-    def collect(self):
-        """Nomad's garbage collection: dead children leave the state, and with them what their
-        idempotency tokens stand for."""
+    def collect(self, only=None):
+        """Nomad's garbage collection: dead children (or that one) leave the state, and with them
+        what their idempotency tokens stand for."""
         with self._lock:
-            self.children = [child for child in self.children if child.status != "dead"]
+            self.children = [child for child in self.children
+                             if child.status != "dead" or only not in (None, child)]
 
     def dispatch(self, namespace, job_id, payload, meta, idempotency_token):
         """Returns (child, whether it is new)."""
@@ -230,30 +269,64 @@ class Nomad:
                             and child.idempotency_token == idempotency_token):
                         return child, False
             now = self.clock()
-            child = Child(parent, f"{parent.id}/dispatch-{int(now)}-{secrets.token_hex(4)}",
+            child = Child(parent, f"{parent.id}/dispatch-{int(now)}-{self.rng.getrandbits(32):08x}",
                           {**parent.meta, **meta}, payload, idempotency_token,
                           self._next_index(), now)
             self.children.append(child)
             self.dispatches.append(child)
             if self.placement == "at once":
                 self.place(child)
+            if self.on_dispatch is not None:
+                self.on_dispatch(child)
             return child, True
 
-    def place(self, child):
+    def place(self, child, *, started=True):
+        """Gives the child an allocation, whose task starts at once or with start()."""
         with self._lock:
-            child.allocations.append(Allocation(child.id, self.clock()))
+            allocation = Allocation(self._uuid(), child.id, self.clock())
+            child.allocations.append(allocation)
             child.status = "running"
+            child.unplaced = None
+            child.index = self._next_index()
+            if started:
+                self.start(allocation)
+            return allocation
+
+    def start(self, allocation):
+        with self._lock:
+            allocation.client_status = "running"
+            allocation.started_at = allocation.modified_at = self.clock()
+
+    def fail_to_place(self, child, metric):
+        """The child waits: `metric` (alloc_metric) says what for."""
+        with self._lock:
+            child.unplaced = metric
+
+    def end(self, child, allocation, client_status="complete"):
+        """One allocation's end: the child is dead with its last one."""
+        with self._lock:
+            self._end(allocation, client_status)
+            if not any(other.is_living for other in child.allocations):
+                child.status = "dead"
+            child.index = self._next_index()
+
+    def _end(self, allocation, client_status):
+        allocation.client_status = client_status
+        allocation.modified_at = self.clock()
 
     def deregister(self, namespace, job_id, purge=False):
         with self._lock:
             child = self.child(job_id, namespace)
             if child is not None:
+                if self.on_stop is not None:
+                    self.on_stop(child)
                 child.stop = True
+                # Nomad counts an allocation that shall stop as ended, whether or not its task has.
                 child.status = "dead"
                 for allocation in child.allocations:
                     allocation.desired_status = "stop"
-                    if allocation.client_status == "running":
-                        allocation.client_status = "complete"
+                    if self.on_stop is None and allocation.is_living:
+                        self._end(allocation, "complete")
                 child.index = self._next_index()
                 if purge:
                     self.children.remove(child)
@@ -262,6 +335,9 @@ class Nomad:
                 job.stop = True
                 if purge:
                     del self.jobs[namespace, job_id]
+
+    def _uuid(self):
+        return str(uuid.UUID(int=self.rng.getrandbits(128), version=4))
 
     def _next_index(self):
         self._index += 1
@@ -274,7 +350,7 @@ class Nomad:
             if request.headers.get(name) != value:
                 return Response(403, CLOUDFLARE_REFUSAL,
                                 [("Content-Type", "text/html; charset=UTF-8"),
-                                 ("Server", "cloudflare"), ("CF-RAY", secrets.token_hex(8))])
+                                 ("Server", "cloudflare"), ("CF-RAY", f"{self.rng.getrandbits(64):016x}")])
         try:
             if self.task_api:
                 self._authenticate_task(request)
@@ -293,7 +369,8 @@ class Nomad:
             # Nomad matches the suffix of the path after unescaping it.
             path = "/".join(segments[2:])
             for suffix, handler in (("/dispatch", self._dispatch),
-                                    ("/allocations", self._allocations)):
+                                    ("/allocations", self._allocations),
+                                    ("/evaluations", self._evaluations)):
                 if path.endswith(suffix):
                     return handler(request, path[:-len(suffix)])
             return self._job(request, path)
@@ -336,7 +413,7 @@ class Nomad:
         child, is_new = self.dispatch(namespace, job_id, payload, meta,
                                       request.query_value("idempotency_token", ""))
         answer = {"DispatchedJobID": child.id,
-                  "EvalID": str(uuid.uuid4()) if is_new else "",
+                  "EvalID": self._uuid() if is_new else "",
                   "EvalCreateIndex": child.index + 1 if is_new else 0,
                   "JobCreateIndex": child.index,
                   "Index": child.index + 1 if is_new else child.index}
@@ -352,7 +429,7 @@ class Nomad:
             self._allow_acl(request, "submit-job", namespace)
             self.deregister(namespace, job_id, purge)
             # An unknown job is answered in the same way.
-            return _json({"EvalID": str(uuid.uuid4()), "EvalCreateIndex": self._index,
+            return _json({"EvalID": self._uuid(), "EvalCreateIndex": self._index,
                           "JobModifyIndex": self._index, "VolumeEvalID": "", "VolumeEvalIndex": 0,
                           "Index": self._index, "LastContact": 0, "KnownLeader": False,
                           "NextToken": ""}, [("X-Nomad-Index", str(self._index))])
@@ -389,15 +466,23 @@ class Nomad:
             child = self.child(job_id, namespace)
             stubs = [] if child is None else [
                 {"ID": allocation.id, "JobID": child.id, "Namespace": child.namespace,
-                 "TaskGroup": "runner", "ClientStatus": allocation.client_status,
+                 "JobType": "batch", "TaskGroup": "runner",
+                 "ClientStatus": allocation.client_status,
                  "DesiredStatus": allocation.desired_status,
                  "CreateTime": int(allocation.created_at * 1e9),
-                 "ModifyTime": int(allocation.created_at * 1e9),
-                 "TaskStates": {"runner": {
-                     "State": "running" if allocation.client_status == "running" else "dead",
-                     "Failed": allocation.client_status == "failed"}}}
+                 "ModifyTime": int(allocation.modified_at * 1e9),
+                 "TaskStates": allocation.task_states()}
                 for allocation in child.allocations]
         return _json(stubs, self._meta_headers())
+
+    def _evaluations(self, request, job_id):
+        _allow(request, "GET")
+        namespace = self._enter(request)
+        self._allow_acl(request, "read-job", namespace)
+        with self._lock:
+            child = self.child(job_id, namespace)
+            evaluations = [] if child is None else self._evaluations_json(child)
+        return _json(evaluations, self._meta_headers())
 
     def _register_request(self, request, job_id):
         body = _decode_body(request)
@@ -501,11 +586,38 @@ class Nomad:
             stub["Meta"] = job.meta
         return stub
 
+    def _evaluations_json(self, child):
+        """The dispatch's own evaluation; and where that could not place it, the blocked one, which
+        is tried again when a node has room."""
+        def evaluation(number, status, trigger, failed, blocked=""):
+            return {"ID": str(uuid.uuid5(uuid.NAMESPACE_URL, f"{child.id}#{number}")),
+                    "Namespace": child.namespace, "Priority": 50, "Type": "batch",
+                    "TriggeredBy": trigger, "JobID": child.id, "Status": status,
+                    "StatusDescription": "created to place remaining allocations"
+                    if status == "blocked" else "",
+                    "FailedTGAllocs": failed, "BlockedEval": blocked, "QueuedAllocations":
+                    {"runner": 0 if failed is None and status == "complete" else 1},
+                    "CreateIndex": child.index + number, "ModifyIndex": child.index + number,
+                    "CreateTime": int(child.submitted_at * 1e9) + number,
+                    "ModifyTime": int(child.submitted_at * 1e9) + number}
+
+        if child.unplaced is None:
+            return [evaluation(1, "complete", "job-register", None)]
+        waiting = evaluation(2, "blocked", "queued-allocs", {"runner": child.unplaced})
+        return [waiting, evaluation(1, "complete", "job-register", {"runner": child.unplaced},
+                                    waiting["ID"])]
+
     def _parameters_json(self, job):
         if job is None or not job.is_parameterized:
             return None
         return {"Payload": job.payload, "MetaRequired": list(job.meta_required) or None,
                 "MetaOptional": list(job.meta_optional) or None}
+
+
+def go_time(seconds):
+    """As Go's encoding/json writes a time: RFC 3339, with nanoseconds."""
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%f000Z")
 
 
 def _validate_dispatch(job, payload, meta):

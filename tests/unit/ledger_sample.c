@@ -80,7 +80,7 @@ tell(struct ledger *ledger, const struct job_sample *sample, enum job_event even
 {
     struct job_report own = {
         .job = &sample->job, .event = event, .pool = "linux", .delivery = "guid", .now_ms = NOW_MS};
-    enum ledger_error error = ledger_write(ledger, job_apply, &own, NULL);
+    enum ledger_error error = ledger_write(ledger, report_apply, &own, NULL);
 
     if (report != NULL)
         *report = own;

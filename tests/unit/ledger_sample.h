@@ -11,6 +11,7 @@
 
 #include "ledger/job.h"
 #include "ledger/ledger.h"
+#include "ledger/report.h"
 
 #define LEDGER_NAME "ledger.db"
 
@@ -48,7 +49,7 @@ void change(struct ledger *ledger, const char *sql);
  * none or it is NULL. */
 int64_t number_of(struct ledger *ledger, const char *sql);
 struct text {
-    char bytes[256];
+    char bytes[512];
 } text_of(struct ledger *ledger, const char *sql);
 
 #endif

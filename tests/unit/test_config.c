@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "scratch.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,11 +91,24 @@ defaults(void **state)
     assert_null(config->nomad.ca_cert);
     assert_null(config->nomad.tls_server_name);
     assert_int_equal(config->nomad.timeout_s, 20);
+    assert_null(config->github.repositories.items);
+    assert_int_equal(config->github.repositories.len, 0);
+    assert_int_equal(config->audit.interval_s, 30);
+    assert_int_equal(config->audit.interval_max_s, 480);
+    assert_int_equal(config->audit.idle_timeout_s, 600);
+    assert_int_equal(config->audit.register_timeout_s, 300);
+    assert_int_equal(config->audit.placement_timeout_s, 3000);
+    assert_int_equal(config->audit.leave_timeout_s, 60);
+    assert_int_equal(config->audit.replacements, 5);
+    assert_int_equal(config->audit.github_calls, 2000);
+    assert_int_equal(config->audit.discover_interval_s, 300);
+    assert_int_equal(config->audit.discover_window_s, 604800);
     assert_int_equal(config->pools_len, 1);
     assert_string_equal(config->pools[0].name, "linux");
     assert_int_equal(config->pools[0].labels.len, 2);
     assert_string_equal(config->pools[0].nomad_job, "github-runner");
     assert_int_equal(config->pools[0].max_runners, 8);
+    assert_int_equal(config->pools[0].max_pending, 0);
     assert_true(config->pools[0].require_self_hosted);
     assert_int_equal(config->pools[0].meta.len, 0);
     config_free(config);
@@ -117,12 +131,18 @@ every_key_set(void **state)
                    "[github]\napi_url = https://ghe.example/api/v3/\nwebhook_secret_file = %s\n"
                    "webhook_secret_previous = before\ntoken_file = %s\napi_version = x\n"
                    "connect_timeout = 60\ntimeout = 300\n"
+                   "repositories = octo-harbor/lighthouse,\n    octo-harbor/.github\n  o/r\n"
                    "[nomad]\naddress = https://nomad.example:4646\ntoken = n\n"
                    "namespace = my ns\nregion = eu\nca_cert = /ca\nclient_cert = /cert\n"
                    "client_key = /key\ntls_server_name = server.global.nomad\n"
                    "cf_access_client_id = i\ncf_access_client_secret_file = %s\n"
                    "connect_timeout = 1\ntimeout = 1\n"
+                   "[audit]\ninterval = 2\ninterval_max = 3\nidle_timeout = 4\n"
+                   "register_timeout = 5\nplacement_timeout = 6\nleave_timeout = 7\n"
+                   "replacements = 8\ngithub_calls = 60\ndiscover_interval = 10\n"
+                   "discover_window = 3600\n"
                    "[pool a]\nlabels = gpu\nnomad_job = folder/job\nmax_runners = 1\n"
+                   "max_pending = 100000\n"
                    "require_self_hosted = no\nmeta = RUNNER_NAME,\n    DELIVERY_ID\n"
                    "[pool b]\nnomad_job = j\nlabels =\n  self-hosted\n  x64\n",
                    secret.text, secret.text, secret.text);
@@ -139,6 +159,21 @@ every_key_set(void **state)
     assert_string_equal(config->nomad.tls_server_name, "server.global.nomad");
     assert_string_equal(rh_secret_bytes(config->nomad.cf_access_client_id), "i");
     assert_string_equal(rh_secret_bytes(config->nomad.cf_access_client_secret), "from-file");
+    assert_int_equal(config->github.repositories.len, 3);
+    assert_string_equal(config->github.repositories.items[0], "octo-harbor/lighthouse");
+    assert_string_equal(config->github.repositories.items[1], "octo-harbor/.github");
+    assert_string_equal(config->github.repositories.items[2], "o/r");
+    assert_int_equal(config->audit.interval_s, 2);
+    assert_int_equal(config->audit.interval_max_s, 3);
+    assert_int_equal(config->audit.idle_timeout_s, 4);
+    assert_int_equal(config->audit.register_timeout_s, 5);
+    assert_int_equal(config->audit.placement_timeout_s, 6);
+    assert_int_equal(config->audit.leave_timeout_s, 7);
+    assert_int_equal(config->audit.replacements, 8);
+    assert_int_equal(config->audit.github_calls, 60);
+    assert_int_equal(config->audit.discover_interval_s, 10);
+    assert_int_equal(config->audit.discover_window_s, 3600);
+    assert_int_equal(config->pools[0].max_pending, 100000);
     assert_int_equal(config->pools_len, 2);
     assert_string_equal(config->pools[0].name, "a");
     assert_string_equal(config->pools[0].nomad_job, "folder/job");
@@ -263,6 +298,37 @@ errors(void **state)
         {"retries the wrong way round",
          SECRETS POOL "[server]\nretry_initial = 10\nretry_max = 9\n",
          ": [server] retry_initial must not be over retry_max"},
+        {"audits the wrong way round", SECRETS POOL "[audit]\ninterval = 10\ninterval_max = 9\n",
+         ": [audit] interval must not be over interval_max"},
+        {"audits slower than the default's slowest", SECRETS POOL "[audit]\ninterval = 481\n",
+         ": [audit] interval must not be over interval_max"},
+        {"audits whose slowest is under the default", SECRETS POOL "[audit]\ninterval_max = 29\n",
+         ": [audit] interval must not be over interval_max"},
+        {"an audit of a name", SECRETS POOL "[audit x]\ninterval = 1\n",
+         ":7: unknown section [audit x]: there are [server], [github], [nomad], [audit] and "
+         "[pool NAME]"},
+        {"an audit's key elsewhere", SECRETS POOL "[server]\nidle_timeout = 60\n",
+         ":8: [server] has no key \"idle_timeout\""},
+        {"a number with its unit", SECRETS POOL "[audit]\nidle_timeout = 10m\n",
+         ":8: [audit] idle_timeout: must be a whole number from 1 to 86400, not \"10m\""},
+        {"fewer replacements than none", SECRETS POOL "[audit]\nreplacements = -1\n",
+         ":8: [audit] replacements: must be a whole number from 0 to 1000"},
+        {"fewer pending than none", SECRETS POOL "max_pending = -1\n",
+         ":7: [pool linux] max_pending: must be a whole number from 0 to 100000"},
+        {"more pending than a pool can have", SECRETS POOL "max_pending = 100001\n",
+         ":7: [pool linux] max_pending: must be a whole number from 0 to 100000"},
+        {"max_pending for all", SECRETS POOL "[server]\nmax_pending = 1\n",
+         ":8: [server] has no key \"max_pending\""},
+        {"a repository without an owner", SECRETS "repositories = o/r, lighthouse\n" POOL,
+         ":4: [github] repositories: \"lighthouse\" is not a repository's owner/name"},
+        {"repositories with blanks between", SECRETS "repositories = o/r o/q\n" POOL,
+         ":4: [github] repositories: \"o/r o/q\" is not a repository's owner/name"},
+        {"a repository twice", SECRETS "repositories = o/r,\n  O/R\n" POOL,
+         ":4: [github] repositories: O/R stands there twice"},
+        {"an indented key after repositories", SECRETS "repositories = o/r\n  timeout = 5\n" POOL,
+         ":4: [github] repositories: \"timeout = 5\" is not a repository's owner/name"},
+        {"repositories of a pool", SECRETS POOL "repositories = o/r\n",
+         ":7: [pool linux] has no key \"repositories\""},
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -285,6 +351,51 @@ errors(void **state)
             fail_msg("row \"%s\": found %zu times, the first is: %s", rows[i].name, found,
                      problems.items[0].text);
         problems_fini(&problems);
+    }
+}
+
+/* Each key of [audit] takes both ends of its range, and neither neighbour. */
+static void
+audit_ranges(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int64_t min, max;
+    } rows[] = {
+        {"interval", 1, 86400},          {"interval_max", 1, 86400},
+        {"idle_timeout", 1, 86400},      {"register_timeout", 1, 86400},
+        {"placement_timeout", 1, 86400}, {"leave_timeout", 1, 86400},
+        {"replacements", 0, 1000},       {"github_calls", 60, 1000000},
+        {"discover_interval", 0, 86400}, {"discover_window", 3600, 31536000},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const int64_t values[] = {rows[i].min, rows[i].max, rows[i].min - 1, rows[i].max + 1};
+        /* The two that are compared stand at the end that lets the other be anything. */
+        const char *other = strcmp(rows[i].name, "interval") == 0       ? "interval_max = 86400\n"
+                            : strcmp(rows[i].name, "interval_max") == 0 ? "interval = 1\n"
+                                                                        : "";
+
+        for (size_t j = 0; j < COUNT(values); j++) {
+            struct problems problems;
+            char text[512], want[128];
+            struct config *config;
+
+            (void)snprintf(text, sizeof text, SECRETS POOL "[audit]\n%s%s = %" PRId64 "\n", other,
+                           rows[i].name, values[j]);
+            config = load(text, none, &problems);
+            assert_row((config != NULL) == (j < 2), rows[i].name);
+            if (config == NULL) {
+                (void)snprintf(want, sizeof want,
+                               "[audit] %s: must be a whole number from %" PRId64 " to %" PRId64
+                               ", not",
+                               rows[i].name, rows[i].min, rows[i].max);
+                assert_row(strstr(problems.items[0].text, want) != NULL, rows[i].name);
+            }
+            config_free(config);
+            problems_fini(&problems);
+        }
     }
 }
 
@@ -359,6 +470,9 @@ a_warning_is_no_error(void **state)
         {"secrets in a file for all", SECRETS POOL, 0644, "others can read this file"},
         {"TLS keys without TLS", SECRETS POOL "[nomad]\nca_cert = /ca\n", 0600,
          "its address does not begin with https://"},
+        {"repositories without discovery",
+         SECRETS "repositories = o/r\n" POOL "[audit]\ndiscover_interval = 0\n", 0600,
+         "[github] repositories does nothing: [audit] discover_interval is 0"},
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -628,6 +742,7 @@ main(void)
         cmocka_unit_test_setup(defaults, scratch_clear),
         cmocka_unit_test_setup(every_key_set, scratch_clear),
         cmocka_unit_test_setup(errors, scratch_clear),
+        cmocka_unit_test_setup(audit_ranges, scratch_clear),
         cmocka_unit_test_setup(all_errors_are_told_at_once, scratch_clear),
         cmocka_unit_test_setup(pools_are_counted, scratch_clear),
         cmocka_unit_test_setup(a_byte_order_mark_hides_no_section, scratch_clear),

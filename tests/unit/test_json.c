@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,6 +98,57 @@ texts_are_texts_alone(void **state)
 }
 
 static void
+numbers_are_whole_and_bounded(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *number;
+        int64_t want; /* -1: it is none */
+    } rows[] = {
+        {"0", 0},     {"-0", 0},     {"9", 9},    {"1e1", 10},       {"10.0", 10},   {"11", -1},
+        {"10.5", -1}, {"0.1", -1},   {"-1", -1},  {"1e400", -1},     {"-1e400", -1}, {"true", -1},
+        {"null", -1}, {"\"9\"", -1}, {"[9]", -1}, {"{\"n\":9}", -1},
+    };
+    int64_t number;
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char body[64];
+        cJSON *json;
+
+        (void)snprintf(body, sizeof body, "{\"n\":%s}", rows[i].number);
+        json = parse(body, strlen(body));
+        number = 7;
+        assert_row(json_number(json, "n", 10, &number) == (rows[i].want >= 0), rows[i].number);
+        assert_row(number == (rows[i].want >= 0 ? rows[i].want : 0), rows[i].number);
+        assert_false(json_number(json, "N", 10, &number));
+        json_wipe(json);
+    }
+    assert_false(json_number(NULL, "n", 10, &number));
+}
+
+static void
+an_array_is_taken_alone(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *body;
+        int len; /* -1: it is none */
+    } rows[] = {{"[]", 0},     {" [1,{}] ", 2}, {"{}", -1},  {"7", -1},    {"null", -1},
+                {"[] []", -1}, {"[]x", -1},     {"[1,", -1}, {"[1]]", -1}, {"", -1}};
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct buffer body = BUFFER_INIT(64);
+        cJSON *json;
+
+        assert_true(buffer_add_text(&body, rows[i].body));
+        json = json_parse_array(&body);
+        assert_row((json == NULL ? -1 : cJSON_GetArraySize(json)) == rows[i].len, rows[i].body);
+        cJSON_Delete(json);
+        buffer_fini(&body);
+    }
+}
+
+static void
 members_are_added_in_full(void **state)
 {
     (void)state;
@@ -126,6 +178,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_one_whole_object_is_taken), cmocka_unit_test(nesting_is_bounded),
         cmocka_unit_test(an_empty_buffer_is_no_object),   cmocka_unit_test(texts_are_texts_alone),
+        cmocka_unit_test(numbers_are_whole_and_bounded),  cmocka_unit_test(an_array_is_taken_alone),
         cmocka_unit_test(members_are_added_in_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include <runhook/secret.h>
 
 #include "dispatch/plan.h"
+#include "ledger/order.h"
 
 static char repository[] = "octo-org/hello-world", repository_short[] = "hello-world",
             repository_url[] = "https://github.com/octo-org/hello-world",
@@ -66,8 +67,8 @@ idempotency_tokens(void **state)
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        char token[PLAN_TOKEN_CAP];
-        assert_ptr_equal(plan_token(rows[i].job_id, rows[i].n, token), token);
+        char token[ORDER_TOKEN_CAP];
+        assert_ptr_equal(order_token(rows[i].job_id, rows[i].n, token), token);
         assert_string_equal(token, rows[i].want);
     }
 }

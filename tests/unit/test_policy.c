@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "dispatch/policy.h"
+#include "work/policy.h"
 
 #define SECOND INT64_C(1000)
 #define MINUTE (60 * SECOND)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dispatch/policy.h"
+#include "work/policy.h"
 
 /* The line of the document that begins with a failure's name; the caller frees it. NULL for none.
  */

@@ -9,6 +9,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <runhook/delivery.h>
+
 #include "config/values.h"
 
 #define KEPT INT64_C(-77)
@@ -410,6 +412,108 @@ meta_keys(void **state)
 }
 
 static void
+repositories(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *want;   /* joined by '|'; NULL where they are refused */
+        const char *reason; /* what the refusal says, at its start */
+    } rows[] = {
+        {"", "", NULL},
+        {" , ", "", NULL},
+        {"o/r", "o/r", NULL},
+        {"octo-harbor/lighthouse,octo-harbor/.github", "octo-harbor/lighthouse|octo-harbor/.github",
+         NULL},
+        {" , o/r,\n o/q ,", "o/r|o/q", NULL},
+        {"o/r, O/r2", "o/r|O/r2", NULL},
+        {"o", NULL, "\"o\" is not a repository's owner/name"},
+        {"o/", NULL, "\"o/\" is not"},
+        {"/r", NULL, "\"/r\" is not"},
+        {"/", NULL, "\"/\" is not"},
+        {"o/r/s", NULL, "\"o/r/s\" is not"},
+        {"o/..", NULL, "\"o/..\" is not"},
+        {"./r", NULL, "\"./r\" is not"},
+        {"o/*", NULL, "\"o/*\" is not"},
+        {"o/r?x=y", NULL, "\"o/r?x=y\" is not"},
+        {"o/r%2f", NULL, "\"o/r%2f\" is not"},
+        {"o/r o/q", NULL, "\"o/r o/q\" is not"},
+        {"o/r; o/q", NULL, "\"o/r; o/q\" is not"},
+        {"o/r # mine", NULL, "\"o/r # mine\" is not"},
+        {"\"o/r\"", NULL, "\"\"o/r\"\" is not"},
+        {"https://github.com/o/r", NULL, "\"https://github.com/o/r\" is not"},
+        {"o/r\x01", NULL, "\"o/r"},
+        {"o/日本", NULL, "\"o/日本\" is not"},
+        {"o/r, timeout = 5", NULL, "\"timeout = 5\" is not"},
+        {"o/r, bad", NULL, "\"bad\" is not"},
+        {"o/r, o/r", NULL, "o/r stands there twice"},
+        {"o/r, o/q, O/R", NULL, "O/R stands there twice"},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct names out = {0};
+        struct rh_reason reason = {""};
+        char joined[128] = "";
+
+        assert_true(value_repositories("be/fore", &out, &reason));
+        assert_row(value_repositories(rows[i].text, &out, &reason) == (rows[i].want != NULL),
+                   rows[i].text);
+        for (size_t j = 0; j < out.len; j++) {
+            size_t len = strlen(joined);
+            (void)snprintf(joined + len, sizeof joined - len, "%s%s", j == 0 ? "" : "|",
+                           out.items[j]);
+        }
+        assert_string_equal(joined, rows[i].want == NULL ? "" : rows[i].want);
+        if (rows[i].reason == NULL)
+            assert_string_equal(reason.text, "");
+        else
+            assert_row(strncmp(reason.text, rows[i].reason, strlen(rows[i].reason)) == 0,
+                       rows[i].text);
+        names_fini(&out);
+        assert_null(out.items);
+        assert_int_equal(out.len, 0);
+    }
+}
+
+static void
+repositories_are_counted(void **state)
+{
+    (void)state;
+    size_t cap = (CONFIG_REPOSITORIES_MAX + 1) * 8, len = 0;
+    char *text = calloc(1, cap);
+    struct names out = {0};
+    struct rh_reason reason;
+
+    assert_non_null(text);
+    for (int i = 0; i < CONFIG_REPOSITORIES_MAX; i++)
+        len += (size_t)snprintf(text + len, cap - len, "o/r%d,", i);
+    assert_true(value_repositories(text, &out, &reason));
+    assert_int_equal(out.len, CONFIG_REPOSITORIES_MAX);
+    assert_string_equal(out.items[255], "o/r255");
+    (void)snprintf(text + len, cap - len, "o/r256");
+    assert_false(value_repositories(text, &out, &reason));
+    assert_string_equal(reason.text, "at most 256 repositories");
+    assert_int_equal(out.len, 0);
+    free(text);
+}
+
+static void
+a_repository_that_is_too_long(void **state)
+{
+    (void)state;
+    char text[RH_REPOSITORY_LEN_MAX + 2] = "o/";
+    struct names out = {0};
+    struct rh_reason reason;
+
+    memset(text + 2, 'r', RH_REPOSITORY_LEN_MAX - 2);
+    assert_true(value_repositories(text, &out, &reason));
+    text[RH_REPOSITORY_LEN_MAX] = 'r';
+    assert_false(value_repositories(text, &out, &reason));
+    assert_non_null(strstr(reason.text, "at most 256 bytes"));
+    assert_int_equal(out.len, 0);
+}
+
+static void
 secrets_in_place(void **state)
 {
     (void)state;
@@ -619,6 +723,9 @@ main(void)
         cmocka_unit_test(labels),
         cmocka_unit_test(a_label_that_is_too_long),
         cmocka_unit_test(meta_keys),
+        cmocka_unit_test(repositories),
+        cmocka_unit_test(repositories_are_counted),
+        cmocka_unit_test(a_repository_that_is_too_long),
         cmocka_unit_test(secrets_in_place),
         cmocka_unit_test_setup(secret_files, scratch_clear),
         cmocka_unit_test_setup(a_secret_file_has_a_longest_size, scratch_clear),

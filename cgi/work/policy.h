@@ -3,8 +3,8 @@
  * Nomad. docs/retry.md says the same in words, and a test holds the two together.
  * SPDX-License-Identifier: MIT
  */
-#ifndef DISPATCH_POLICY_H
-#define DISPATCH_POLICY_H
+#ifndef WORK_POLICY_H
+#define WORK_POLICY_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,6 +39,10 @@ const struct policy_row *policy_find(enum failure_kind kind);
 /* Words of the documents for the two. */
 const char *policy_pace_text(enum policy_pace pace);
 const char *policy_scope_text(enum policy_scope scope);
+
+/* Whether a request that failed so has certainly changed nothing: it was never sent, or the
+ * upstream said no. After any other failure it may have been done. */
+bool policy_is_certain(const struct failure *failure);
 
 struct policy_delays {
     int64_t initial_ms; /* [server] retry_initial */

@@ -4,7 +4,7 @@
  * Nothing is ever dropped for a failure: a job waits until it goes through, or until GitHub itself
  * has given up on it. SPDX-License-Identifier: MIT
  */
-#include "dispatch/policy.h"
+#include "work/policy.h"
 
 #include <stddef.h>
 
@@ -61,6 +61,29 @@ policy_find(enum failure_kind kind)
             return &rows[i];
     }
     return NULL;
+}
+
+bool
+policy_is_certain(const struct failure *failure)
+{
+    switch (failure->kind) {
+    case FAILURE_UNRESOLVED:
+    case FAILURE_REFUSED:
+    case FAILURE_TLS:
+    case FAILURE_UNAUTHORIZED:
+    case FAILURE_FORBIDDEN:
+    case FAILURE_RATE_LIMITED:
+    case FAILURE_NOT_FOUND:
+    case FAILURE_UNPROCESSABLE:
+    case FAILURE_REDIRECTED:
+    case FAILURE_REJECTED:
+    case FAILURE_NOMAD_JOB:
+    case FAILURE_NO_CHILD:
+    case FAILURE_CONFIGURATION:
+        return true;
+    default:
+        return failure->upstream == UPSTREAM_GITHUB; /* the dispatch comes after it */
+    }
 }
 
 const char *

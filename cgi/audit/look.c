@@ -1,0 +1,303 @@
+/*
+ * One look of an audit at one runner.
+ * SPDX-License-Identifier: MIT
+ */
+#include "audit/look.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock/clock.h"
+#include "config/pool.h"
+#include "ledger/order.h"
+#include "upstream/github_runner.h"
+#include "upstream/nomad_child.h"
+
+/* A dispatch that got no answer has reached Nomad within its own time-out and this, or never will.
+ */
+#define ANSWER_SLACK_MS (INT64_C(60) * 1000)
+
+/* Clocks of Nomad's servers and ours may differ by this. */
+#define SKEW_S 600
+
+void
+look_begin_line(struct log_line *line, enum log_level level, const struct look *look)
+{
+    const struct runner *runner = &look->audit.runner;
+
+    log_begin(line, level, "audit");
+    log_text(line, "runner", runner->name);
+    log_text(line, "repository", runner->repository);
+    if (runner->job_id != 0)
+        log_number(line, "job", runner->job_id);
+    log_text(line, "pool", runner->pool);
+    log_text(line, "state", runner_state_text(runner->state));
+}
+
+static void
+log_deed(const struct look *look, const char *what)
+{
+    struct log_line line;
+
+    look_begin_line(&line, LOG_LEVEL_INFO, look);
+    log_text(&line, "outcome", what);
+    log_text(&line, "child", look->child);
+    log_end(look->tools->log, &line);
+}
+
+void
+look_init(struct look *look, const struct tools *tools)
+{
+    const struct audit_config *config = &tools->config->audit;
+    const struct runner *runner = &look->audit.runner;
+    const struct pool *pool = pool_named(tools->config, runner->pool);
+
+    look->tools = tools;
+    look->github_id = runner->github_id;
+    (void)snprintf(look->child, sizeof look->child, "%s", runner->child);
+    look->inquiry = (struct inquiry){
+        .state = runner->state,
+        .has_job = look->audit.is_counted_on &&
+                   look->audit.job == (runner->state == RUNNER_BUSY ? JOB_RUNNING : JOB_ASSIGNED),
+        .was_sent = runner->sent_at_ms > 0,
+        .has_child = runner->child[0] != '\0',
+        .has_id = runner->github_id > 0,
+        .audits = runner->audits,
+        .now_ms = clock_now_ms(),
+        .changed_at_ms = runner->changed_at_ms,
+        .sent_at_ms = runner->sent_at_ms,
+        .placed_at_ms = runner->placed_at_ms,
+        .may_confirm = look->audit.calls_left > 0,
+        .interval_ms = config->interval_s * 1000,
+        .interval_max_ms = config->interval_max_s * 1000,
+        .idle_timeout_ms = config->idle_timeout_s * 1000,
+        .register_timeout_ms = config->register_timeout_s * 1000,
+        .placement_timeout_ms = config->placement_timeout_s * 1000,
+        .leave_timeout_ms = config->leave_timeout_s * 1000,
+        .answer_timeout_ms = tools->config->nomad.timeout_s * 1000 + ANSWER_SLACK_MS,
+        .is_watched = pool != NULL && pool->max_pending > 0,
+    };
+}
+
+/* -- Questions to Nomad -------------------------------------------------------------------------
+ */
+
+static bool
+find_child(struct look *look, struct failure *failure)
+{
+    const struct runner *runner = &look->audit.runner;
+    const struct pool *pool = pool_named(look->tools->config, runner->pool);
+    int64_t sent_s = runner->sent_at_ms / 1000;
+    char token[ORDER_TOKEN_CAP];
+    char *child = NULL;
+
+    if (pool == NULL)
+        return failure_set(failure, UPSTREAM_NOMAD, FAILURE_CONFIGURATION,
+                           "its pool \"%s\" is no longer in the configuration, so its Nomad job "
+                           "cannot be looked for; `runhook runners forget %s` gives it up",
+                           runner->pool, runner->name);
+    if (!nomad_find_child(look->tools->nomad, pool->nomad_job,
+                          order_token(runner->made_for, runner->n, token), sent_s - SKEW_S,
+                          sent_s + look->inquiry.answer_timeout_ms / 1000 + SKEW_S, &child,
+                          failure))
+        return false;
+    if (child == NULL) {
+        look->inquiry.child = CHILD_NONE;
+    } else {
+        (void)snprintf(look->child, sizeof look->child, "%s", child);
+        look->inquiry.has_child = true;
+        free(child);
+    }
+    return true;
+}
+
+static bool
+ask_child(struct look *look, struct failure *failure)
+{
+    struct nomad_child child;
+
+    if (!nomad_child(look->tools->nomad, look->child, &child, failure)) {
+        if (failure->kind != FAILURE_NOT_FOUND)
+            return false;
+        look->inquiry.child = CHILD_OVER; /* collected */
+        return true;
+    }
+    switch (child.status) {
+    case NOMAD_PENDING:
+        look->inquiry.child = CHILD_PENDING;
+        break;
+    case NOMAD_RUNNING:
+        look->inquiry.child = CHILD_RUNNING;
+        break;
+    case NOMAD_DEAD:
+        look->inquiry.child = CHILD_OVER;
+        break;
+    }
+    look->inquiry.child_is_stopped |= child.is_stopped;
+    nomad_child_fini(&child);
+    return true;
+}
+
+static bool
+ask_placement(struct look *look, struct failure *failure)
+{
+    struct nomad_placement placement;
+
+    if (!nomad_placement(look->tools->nomad, look->child, &placement, failure))
+        return false;
+    look->inquiry.placement = placement.allocations > 0 ? PLACEMENT_SOME : PLACEMENT_NONE;
+    look->inquiry.started_at_ms = placement.started_at_ms;
+    return true;
+}
+
+static bool
+ask_why_unplaced(struct look *look, struct failure *failure)
+{
+    char reason[NOMAD_REASON_CAP];
+
+    if (!nomad_unplaced(look->tools->nomad, look->child, reason, failure))
+        return false;
+    look->inquiry.knows_why = true;
+    if (reason[0] != '\0')
+        (void)snprintf(look->note, sizeof look->note, "Nomad cannot place it: %s", reason);
+    return true;
+}
+
+/* Nomad is asked for the end of a child. It is looked at again: where it had no allocation it is
+ * dead at once, and then its name is looked up once more. */
+static bool
+stop_child(struct look *look, struct failure *failure)
+{
+    if (!nomad_stop(look->tools->nomad, look->child, failure))
+        return false;
+    log_deed(look, "stopped");
+    (void)snprintf(look->note, sizeof look->note, "its Nomad job was stopped");
+    look->inquiry.child_is_stopped = true;
+    look->inquiry.child = CHILD_UNKNOWN;
+    look->inquiry.registration = REGISTRATION_UNKNOWN;
+    return true;
+}
+
+/* -- Questions to GitHub ------------------------------------------------------------------------
+ */
+
+static bool
+ask_job(struct look *look, struct failure *failure)
+{
+    const struct runner *runner = &look->audit.runner;
+
+    look->github_calls++;
+    if (!github_job_get(look->tools->github, runner->repository, runner->job_id, &look->job,
+                        failure))
+        return false;
+    switch (look->job.status) {
+    case GITHUB_JOB_WAITING:
+    case GITHUB_JOB_QUEUED:
+        look->inquiry.job = JOB_FACT_WAITS;
+        break;
+    case GITHUB_JOB_IN_PROGRESS:
+        look->inquiry.job = strcmp(look->job.runner_name, runner->name) == 0 ? JOB_FACT_RUNS_HERE
+                                                                             : JOB_FACT_RUNS_THERE;
+        break;
+    case GITHUB_JOB_COMPLETED:
+        look->inquiry.job = JOB_FACT_OVER;
+        break;
+    case GITHUB_JOB_ABSENT:
+        look->inquiry.job = JOB_FACT_ABSENT;
+        break;
+    }
+    return true;
+}
+
+static bool
+ask_registration(struct look *look, struct failure *failure)
+{
+    const struct runner *runner = &look->audit.runner;
+    struct github_runner found;
+
+    look->github_calls++;
+    if (!github_runner_find(look->tools->github, runner->repository, runner->name, &found, failure))
+        return false;
+    look->github_id = found.id;
+    look->inquiry.has_id = found.is_registered;
+    look->inquiry.registration = !found.is_registered ? REGISTRATION_ABSENT
+                                 : found.is_busy      ? REGISTRATION_BUSY
+                                                      : REGISTRATION_IDLE;
+    return true;
+}
+
+static bool
+delete_registration(struct look *look, struct failure *failure)
+{
+    enum github_deletion deletion;
+
+    look->github_calls++;
+    if (!github_runner_delete(look->tools->github, look->audit.runner.repository, look->github_id,
+                              &deletion, failure))
+        return false;
+    switch (deletion) {
+    case GITHUB_DELETED:
+        log_deed(look, "deregistered");
+        look->inquiry.registration = REGISTRATION_DELETED;
+        look->github_id = 0;
+        break;
+    case GITHUB_ABSENT: /* this id is: the name may be registered anew, under another */
+        look->inquiry.registration = REGISTRATION_UNKNOWN;
+        look->inquiry.has_id = false;
+        look->github_id = 0;
+        break;
+    case GITHUB_BUSY:
+        look->inquiry.registration = REGISTRATION_BUSY;
+        break;
+    }
+    return true;
+}
+
+/* Whether a runner may be touched: it has our name. One of another receiver is there to be watched
+ * alone, unless it was made under the same prefix. */
+static bool
+is_ours(const struct look *look)
+{
+    const struct runner *runner = &look->audit.runner;
+    const char *prefix = look->tools->config->server.runner_prefix;
+    size_t prefix_len = strlen(prefix);
+    char made[64];
+
+    if (strncmp(runner->name, prefix, prefix_len) == 0 && runner->name[prefix_len] == '-')
+        return true;
+    /* Named before the prefix was changed. */
+    (void)snprintf(made, sizeof made, "-%s-%" PRId64 "-%" PRId64,
+                   ledger_receiver(look->tools->ledger), runner->made_for, runner->n);
+    return strlen(runner->name) > strlen(made) &&
+           strcmp(runner->name + strlen(runner->name) - strlen(made), made) == 0;
+}
+
+bool
+look_step(struct look *look, enum step step, struct failure *failure)
+{
+    static bool (*const steps[])(struct look *, struct failure *) = {
+        [STEP_FIND_CHILD] = find_child,
+        [STEP_ASK_CHILD] = ask_child,
+        [STEP_ASK_PLACEMENT] = ask_placement,
+        [STEP_ASK_WHY_UNPLACED] = ask_why_unplaced,
+        [STEP_ASK_JOB] = ask_job,
+        [STEP_ASK_REGISTRATION] = ask_registration,
+        [STEP_DELETE_REGISTRATION] = delete_registration,
+        [STEP_STOP_CHILD] = stop_child,
+    };
+    bool is_deed = step == STEP_DELETE_REGISTRATION || step == STEP_STOP_CHILD;
+    bool is_nomads =
+        step != STEP_ASK_JOB && step != STEP_ASK_REGISTRATION && step != STEP_DELETE_REGISTRATION;
+
+    if (is_deed && !is_ours(look))
+        return failure_set(failure, is_nomads ? UPSTREAM_NOMAD : UPSTREAM_GITHUB,
+                           FAILURE_CONFIGURATION,
+                           "a runner of another name prefix is not taken away from here: whoever "
+                           "made it does that");
+    if (!steps[step](look, failure))
+        return false;
+    look->nomad_passed |= is_nomads;
+    return true;
+}

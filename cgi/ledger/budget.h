@@ -1,0 +1,19 @@
+/*
+ * How often GitHub may be asked where it is only to confirm what is believed: so many requests in
+ * an hour, over all processes of the ledger, so that GitHub's own limit is left for what must be
+ * asked. SPDX-License-Identifier: MIT
+ */
+#ifndef LEDGER_BUDGET_H
+#define LEDGER_BUDGET_H
+
+#include <stdint.h>
+
+#include "ledger/statement.h"
+
+/* What is left of `limit` in this hour; not below 0. */
+enum ledger_error budget_left(struct ledger_txn *txn, int64_t now_ms, int64_t limit, int64_t *left);
+
+/* Counts requests that were made. */
+enum ledger_error budget_spend(struct ledger_txn *txn, int64_t now_ms, int64_t calls);
+
+#endif

@@ -1,0 +1,371 @@
+/*
+ * A report about a job, applied to the jobs and runners that it touches.
+ * SPDX-License-Identifier: MIT
+ */
+#include "ledger/report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "ledger/history.h"
+#include "ledger/job.h"
+#include "ledger/runner.h"
+#include "ledger/statement.h"
+
+/* The rows that a report touches, and what the rules are asked about them. */
+struct scene {
+    struct rules_scene rules;
+    char has[RH_RUNNER_NAME_MAX + 1];   /* the runner that J has, ours or not; "" for none */
+    char named[RH_RUNNER_NAME_MAX + 1]; /* the one that the report names or implies; "" for none */
+    char named_pool[RUNNER_POOL_CAP];   /* its pool, where it is ours */
+    int64_t named_job;                  /* the job that it is for; 0 for none */
+    int64_t other;                      /* K's id: that job, where it is not J; else 0 */
+};
+
+/* The labels as a JSON array, which the caller frees with cJSON_free; NULL when out of memory. */
+static char *
+labels_json(const struct rh_labels *labels)
+{
+    cJSON *array = cJSON_CreateStringArray((const char *const *)labels->items, (int)labels->len);
+    char *text = array == NULL ? NULL : cJSON_PrintUnformatted(array);
+
+    cJSON_Delete(array);
+    return text;
+}
+
+/* J, and the runner that it has. */
+static enum ledger_error
+read_job(struct ledger_txn *txn, const struct job_report *report, struct scene *scene)
+{
+    struct statement statement =
+        txn_prepare(txn, "SELECT j.state, coalesce(j.runner, ''), coalesce(r.state, 'none'),"
+                         " r.state = 'live' OR r.lease_owner IS NOT NULL"
+                         " FROM job j LEFT JOIN runner r ON r.name = j.runner"
+                         " AND r.job_id = j.id WHERE j.id = ?1");
+    int code;
+
+    bind_number(&statement, report->job->id);
+    code = statement_step(&statement);
+    if (code == SQLITE_ROW) {
+        scene->rules.job = job_state_parse(read_text(&statement));
+        (void)snprintf(scene->has, sizeof scene->has, "%s", read_text(&statement));
+        scene->rules.own = runner_state_parse(read_text(&statement));
+        scene->rules.own_is_coming = read_number(&statement) != 0;
+    }
+    return txn_error(code);
+}
+
+/* A job that began, or ended after it began, did so on the runner that it has, where the report
+ * does not say. */
+static const char *
+named_runner(const struct job_report *report, const struct scene *scene)
+{
+    if (report->event == JOB_EVENT_QUEUED)
+        return "";
+    if (report->job->runner_name[0] != '\0')
+        return report->job->runner_name;
+    return report->event == JOB_EVENT_IN_PROGRESS || scene->rules.job == JOB_RUNNING ? scene->has
+                                                                                     : "";
+}
+
+/* The runner that the report names, where it is ours, and the job that it is for. */
+static enum ledger_error
+read_named(struct ledger_txn *txn, const struct job_report *report, struct scene *scene)
+{
+    struct statement statement =
+        txn_prepare(txn, "SELECT state, coalesce(job_id, 0), pool FROM runner WHERE name = ?1");
+    int code;
+
+    (void)snprintf(scene->named, sizeof scene->named, "%s", named_runner(report, scene));
+    scene->rules.is_named = scene->named[0] != '\0';
+    if (!scene->rules.is_named)
+        return LEDGER_OK;
+    scene->rules.named_is_own = strcmp(scene->named, scene->has) == 0;
+    bind_text(&statement, scene->named);
+    code = statement_step(&statement);
+    if (code == SQLITE_ROW) {
+        scene->rules.named = runner_state_parse(read_text(&statement));
+        scene->named_job = read_number(&statement);
+        (void)snprintf(scene->named_pool, sizeof scene->named_pool, "%s", read_text(&statement));
+    }
+    if (scene->named_job != report->job->id)
+        scene->other = scene->named_job;
+    return txn_error(code);
+}
+
+/* K: whether it still counts on the runner that J took, and whether J's own could serve it. A
+ * runner registers with one repository, so it serves no other's job. */
+static enum ledger_error
+read_other(struct ledger_txn *txn, const struct job_report *report, struct scene *scene)
+{
+    struct statement statement = txn_prepare(
+        txn, "SELECT k.state, k.labels, r.pool, r.repository = k.repository COLLATE NOCASE"
+             " FROM job k LEFT JOIN runner r ON r.name = ?3 WHERE k.id = ?1 AND k.runner = ?2");
+    const char *labels, *pool;
+    int code;
+
+    if (scene->other == 0)
+        return LEDGER_OK;
+    bind_number(&statement, scene->other);
+    bind_text(&statement, scene->named);
+    bind_text(&statement, scene->has);
+    code = statement_step(&statement);
+    if (code == SQLITE_ROW) {
+        scene->rules.other = job_state_parse(read_text(&statement));
+        labels = read_text(&statement);
+        pool = read_text(&statement);
+        scene->rules.own_covers_other = pool != NULL && read_number(&statement) != 0 &&
+                                        report->covers != NULL &&
+                                        report->covers(report->config, pool, labels);
+    }
+    return txn_error(code);
+}
+
+static enum ledger_error
+read_scene(struct ledger_txn *txn, const struct job_report *report, struct scene *scene)
+{
+    enum ledger_error error;
+
+    *scene = (struct scene){.rules = {.event = report->event}};
+    error = read_job(txn, report, scene);
+    if (error == LEDGER_OK)
+        error = read_named(txn, report, scene);
+    return error == LEDGER_OK ? read_other(txn, report, scene) : error;
+}
+
+/* Whether the named runner is J's after the report: it has become busy with it, or was busy with a
+ * job that nobody knew. */
+static bool
+named_is_js(const struct scene *scene, const struct rules_outcome *outcome)
+{
+    return outcome->named == RUNNER_BUSY &&
+           (scene->rules.named != RUNNER_BUSY || scene->other == 0);
+}
+
+/* When a job has to be looked at by itself: while it runs on a runner that is not ours, or on one
+ * whose own audits are not about it. */
+static int64_t
+job_audit_at(const struct job_report *report, const struct scene *scene,
+             const struct rules_outcome *outcome)
+{
+    return outcome->job == JOB_RUNNING && !named_is_js(scene, outcome)
+               ? report->now_ms + report->audit_interval_ms
+               : 0;
+}
+
+/* Enters a job that is not there, whatever event told of it first: a `completed` that overtook its
+ * `queued` must be there when that comes, or it would start a runner for nothing. */
+static enum ledger_error
+insert(struct ledger_txn *txn, const struct job_report *report, const struct scene *scene,
+       const struct rules_outcome *outcome)
+{
+    const struct rh_workflow_job *job = report->job;
+    struct statement statement = txn_prepare(
+        txn, "INSERT INTO job (id, repository, repository_short, repository_url, fork, run_id,"
+             " run_attempt, name, workflow_name, head_branch, html_url, labels, installation_id,"
+             " pool, delivery, state, conclusion, runner, created_at_ms, received_at_ms,"
+             " changed_at_ms, audit_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
+             " ?12, ?13, ?14, ?15, ?16, ?17, nullif(?18, ''), ?19, ?20, ?20, ?21)");
+    char *labels = labels_json(&job->labels);
+    int code;
+
+    if (labels == NULL)
+        return LEDGER_NO_MEMORY;
+    bind_number(&statement, job->id);
+    bind_text(&statement, job->repository);
+    bind_text(&statement, job->repository_short);
+    bind_text(&statement, job->repository_url);
+    bind_number(&statement, job->repository_fork);
+    bind_number(&statement, job->run_id);
+    bind_number(&statement, job->run_attempt);
+    bind_text(&statement, job->name);
+    bind_text(&statement, job->workflow_name);
+    bind_text(&statement, job->head_branch);
+    bind_text(&statement, job->html_url);
+    bind_text(&statement, labels);
+    bind_number(&statement, job->installation_id);
+    bind_text(&statement, report->pool != NULL ? report->pool : scene->named_pool);
+    bind_text(&statement, report->delivery);
+    bind_text(&statement, job_state_text(outcome->job));
+    bind_text(&statement, job->conclusion);
+    bind_text(&statement, outcome->job_takes_named ? scene->named : "");
+    bind_number(&statement, job->created_at_s == 0 ? report->now_ms : job->created_at_s * 1000);
+    bind_number(&statement, report->now_ms);
+    bind_number(&statement, job_audit_at(report, scene, outcome));
+    code = statement_step(&statement);
+    cJSON_free(labels);
+    return txn_error(code);
+}
+
+static enum ledger_error
+update_job(struct ledger_txn *txn, const struct job_report *report, const struct scene *scene,
+           const struct rules_outcome *outcome)
+{
+    struct statement statement =
+        txn_prepare(txn, "UPDATE job SET state = ?2, conclusion = ?3,"
+                         " runner = CASE WHEN ?4 THEN ?5 WHEN ?6 THEN NULL ELSE runner END,"
+                         " audit_at_ms = ?7, audits = 0, changed_at_ms = ?8 WHERE id = ?1");
+
+    bind_number(&statement, report->job->id);
+    bind_text(&statement, job_state_text(outcome->job));
+    bind_text(&statement, report->job->conclusion);
+    bind_number(&statement, outcome->job_takes_named);
+    bind_text(&statement, scene->named);
+    bind_number(&statement, outcome->own_is_free);
+    bind_number(&statement, job_audit_at(report, scene, outcome));
+    bind_number(&statement, report->now_ms);
+    return txn_error(statement_step(&statement));
+}
+
+static enum ledger_error
+note_job(struct ledger_txn *txn, const struct job_report *report, const struct scene *scene)
+{
+    static const char *const words[] = {[JOB_EVENT_QUEUED] = "queued",
+                                        [JOB_EVENT_IN_PROGRESS] = "running",
+                                        [JOB_EVENT_COMPLETED] = "done"};
+    struct history_event event = {.job_id = report->job->id,
+                                  .at_ms = report->now_ms,
+                                  .what = words[report->event],
+                                  .runner = scene->rules.is_named ? scene->named : NULL};
+    char detail[256] = "";
+
+    if (report->event == JOB_EVENT_COMPLETED)
+        (void)snprintf(detail, sizeof detail, "%s", report->job->conclusion);
+    else if (report->event == JOB_EVENT_QUEUED)
+        (void)snprintf(detail, sizeof detail, "for pool %s, by %s%s", report->pool,
+                       strlen(report->delivery) > 16 ? "delivery " : "", report->delivery);
+    else if (scene->rules.named == RUNNER_NONE && scene->rules.is_named)
+        (void)snprintf(detail, sizeof detail, "a runner that is not ours");
+    event.detail = detail[0] == '\0' ? NULL : detail;
+    return history_add(txn, &event);
+}
+
+/* K, whose runner J took, gets J's own in exchange, or waits for another. */
+static enum ledger_error
+update_other(struct ledger_txn *txn, const struct job_report *report, const struct scene *scene,
+             const struct rules_outcome *outcome)
+{
+    struct statement statement =
+        txn_prepare(txn, "UPDATE job SET state = ?2, runner = nullif(?3, ''),"
+                         " next_attempt_at_ms = 0, held_by = NULL, changed_at_ms = ?4"
+                         " WHERE id = ?1");
+    const char *given = outcome->other_takes_own ? scene->has : "";
+    char detail[256];
+    enum ledger_error error;
+
+    bind_number(&statement, scene->other);
+    bind_text(&statement, job_state_text(outcome->other));
+    bind_text(&statement, given);
+    bind_number(&statement, report->now_ms);
+    error = txn_error(statement_step(&statement));
+    if (error != LEDGER_OK)
+        return error;
+    (void)snprintf(detail, sizeof detail, "GitHub gave %s to job %" PRId64 "; %s", scene->named,
+                   report->job->id,
+                   outcome->other_takes_own ? "that one's runner is for this job now"
+                                            : "this job waits for another");
+    return history_add(txn, &(struct history_event){.job_id = scene->other,
+                                                    .at_ms = report->now_ms,
+                                                    .what = "swapped",
+                                                    .runner = given[0] == '\0' ? NULL : given,
+                                                    .detail = detail});
+}
+
+static enum ledger_error
+apply_to_named(struct ledger_txn *txn, const struct job_report *report, const struct scene *scene,
+               const struct rules_outcome *outcome)
+{
+    struct statement learn = txn_prepare(
+        txn, "UPDATE runner SET github_id = ?2, placed_at_ms = iif(placed_at_ms = 0, ?3,"
+             " placed_at_ms) WHERE name = ?1");
+    enum ledger_error error;
+
+    if (outcome->named == scene->rules.named &&
+        !(outcome->job_takes_named && scene->named_job == 0 && outcome->named == RUNNER_BUSY))
+        return LEDGER_OK;
+    error =
+        runner_move(txn, scene->named, outcome->named, report->job->id, report->now_ms,
+                    rules_first_look_ms(outcome->named, report->now_ms, report->audit_interval_ms));
+    if (error != LEDGER_OK || report->job->runner_id <= 0)
+        return error;
+    bind_text(&learn, scene->named);
+    bind_number(&learn, report->job->runner_id);
+    bind_number(&learn, report->now_ms);
+    return txn_error(statement_step(&learn));
+}
+
+static enum ledger_error
+apply_to_own(struct ledger_txn *txn, const struct job_report *report, const struct scene *scene,
+             const struct rules_outcome *outcome)
+{
+    int64_t job_id = report->job->id;
+
+    if (scene->rules.named_is_own ||
+        (!outcome->other_takes_own && outcome->own == scene->rules.own))
+        return LEDGER_OK;
+    if (outcome->other_takes_own)
+        job_id = scene->other;
+    else if (outcome->own_is_free)
+        job_id = 0;
+    return runner_move(
+        txn, scene->has, outcome->own, job_id, report->now_ms,
+        rules_first_look_ms(outcome->own, report->now_ms, report->audit_interval_ms));
+}
+
+static enum ledger_error
+apply(struct ledger_txn *txn, const struct job_report *report, const struct scene *scene,
+      const struct rules_outcome *outcome)
+{
+    enum ledger_error error = report->before == JOB_NONE ? insert(txn, report, scene, outcome)
+                                                         : update_job(txn, report, scene, outcome);
+
+    if (error == LEDGER_OK)
+        error = note_job(txn, report, scene);
+    if (error == LEDGER_OK)
+        error = apply_to_named(txn, report, scene, outcome);
+    if (error == LEDGER_OK)
+        error = apply_to_own(txn, report, scene, outcome);
+    if (error == LEDGER_OK && outcome->other_loses_named)
+        error = update_other(txn, report, scene, outcome);
+    return error;
+}
+
+static enum ledger_error
+see_repository(struct ledger_txn *txn, const struct job_report *report)
+{
+    /* A repository that is new takes its turn among the others, not before all of them. */
+    struct statement statement =
+        txn_prepare(txn, "INSERT INTO repository (name, turn, seen_at_ms, discover_at_ms)"
+                         " SELECT repository, (SELECT coalesce(max(turn), 0) FROM repository), ?2,"
+                         " ?2 + ?3 FROM job WHERE id = ?1"
+                         " ON CONFLICT (name) DO UPDATE SET seen_at_ms = excluded.seen_at_ms");
+
+    bind_number(&statement, report->job->id);
+    bind_number(&statement, report->now_ms);
+    bind_number(&statement, report->discover_interval_ms);
+    return txn_error(statement_step(&statement));
+}
+
+enum ledger_error
+report_apply(struct ledger_txn *txn, void *arg)
+{
+    struct job_report *report = arg;
+    struct rules_outcome outcome;
+    struct scene scene;
+    enum ledger_error error = read_scene(txn, report, &scene);
+
+    if (error != LEDGER_OK)
+        return error;
+    outcome = rules_apply(&scene.rules);
+    report->before = report->after = scene.rules.job;
+    if (report->before == JOB_NONE && report->pool == NULL && scene.rules.named == RUNNER_NONE)
+        return LEDGER_OK;
+    report->after = outcome.job;
+    if (report->after == report->before && !outcome.job_takes_named)
+        return LEDGER_OK;
+    error = apply(txn, report, &scene, &outcome);
+    return error == LEDGER_OK ? see_repository(txn, report) : error;
+}

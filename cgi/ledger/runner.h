@@ -1,0 +1,86 @@
+/*
+ * Rows of the table of runners: supply.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef LEDGER_RUNNER_H
+#define LEDGER_RUNNER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <runhook/delivery.h>
+#include <runhook/payload.h>
+
+#include "ledger/ledger.h"
+#include "ledger/rules.h"
+#include "ledger/statement.h"
+
+#define RUNNER_POOL_CAP 129
+#define RUNNER_CHILD_CAP 520
+#define RUNNER_NOTE_CAP 300
+
+/* One row, as it was read. Texts are "" where the row has none. */
+struct runner {
+    char name[RH_RUNNER_NAME_MAX + 1];
+    int64_t made_for; /* the workflow job whose id, with `n`, is its idempotency token */
+    int64_t n;
+    int64_t job_id; /* what it is for now, or has run; 0 where nothing needs it */
+    char pool[RUNNER_POOL_CAP];
+    char repository[RH_REPOSITORY_LEN_MAX + 1]; /* where it registers */
+    enum runner_state state;
+    char child[RUNNER_CHILD_CAP]; /* its Nomad job */
+    int64_t github_id;            /* of its registration; 0 where it is not known */
+    int64_t audit_at_ms;          /* when it is looked at next */
+    int64_t audits;               /* looks in a row that changed nothing */
+    char note[RUNNER_NOTE_CAP];   /* what the last look found */
+    int64_t created_at_ms;
+    int64_t sent_at_ms;   /* 0: no dispatch of it can have reached Nomad */
+    int64_t placed_at_ms; /* when it was first seen on a node; 0 where it was not */
+    int64_t changed_at_ms;
+};
+
+/* Every read of runners selects RUNNER_COLUMNS FROM runner r, in this order, for runner_read. */
+#define RUNNER_COLUMNS                                                                        \
+    "r.name, r.made_for, r.n, coalesce(r.job_id, 0), r.pool, r.repository, r.state, r.child," \
+    " r.github_id, r.audit_at_ms, r.audits, r.note, r.created_at_ms, r.sent_at_ms,"           \
+    " r.placed_at_ms, r.changed_at_ms"
+
+void runner_read(struct statement *row, struct runner *runner);
+
+/* Sets a runner's state and the job that it is for (0 for none), and makes it due for an audit at a
+ * moment. */
+enum ledger_error runner_move(struct ledger_txn *txn, const char *name, enum runner_state state,
+                              int64_t job_id, int64_t now_ms, int64_t audit_at_ms);
+
+/* A runner is gone. A job that is believed to run on it is audited by itself from now on. */
+enum ledger_error runner_end(struct ledger_txn *txn, const char *name, int64_t job_id,
+                             int64_t now_ms);
+
+/* Retires the runners that still wait to serve a job which needs none any more. */
+enum ledger_error runner_release(struct ledger_txn *txn, int64_t job_id, int64_t now_ms);
+
+/* What runner_list calls for each row; false ends the list. */
+typedef bool (*runner_visitor)(const struct runner *runner, void *arg);
+
+struct runner_list {
+    bool all; /* those that are gone, too */
+    runner_visitor visit;
+    void *arg;
+};
+
+/* ledger_work; arg is a struct runner_list. Oldest first, the gone ones last and newest first. */
+enum ledger_error runner_list(struct ledger_txn *txn, void *arg);
+
+/* What an operator asks of one runner. */
+struct runner_request {
+    const char *name;
+    int64_t now_ms;
+    enum runner_state before; /* set: RUNNER_NONE where there is no such runner */
+    bool done;                /* set: false where its state does not allow it */
+};
+
+/* ledger_work; arg is a struct runner_request. Gives a runner up whose end nobody can see any more
+ * (its repository is gone, say): the ledger takes it for gone. Only one that serves no job. */
+enum ledger_error runner_forget(struct ledger_txn *txn, void *arg);
+
+#endif

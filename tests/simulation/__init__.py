@@ -1,0 +1,1 @@
+"""GitHub, Nomad and the program in one simulated time: see world.py."""
