@@ -31,6 +31,7 @@ step_of(const struct look *look, const struct decision *decision)
                                .child = is_found ? look->child : NULL,
                                .note = look->note[0] == '\0' ? NULL : look->note,
                                .github_calls = look->github_calls,
+                               .github_passed = look->github_passed,
                                .nomad_passed = look->nomad_passed};
 }
 
@@ -197,8 +198,6 @@ fail(const struct look *look, const struct failure *failure)
     struct log_line line;
 
     step.step.note = failure->text.text;
-    step.step.github_calls =
-        failure->upstream == UPSTREAM_GITHUB && policy.is_upstreams ? 0 : look->github_calls;
     look_begin_line(&line, policy.needs_operator ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, look);
     log_text(&line, "outcome", "retry");
     tools_log_failure(&line, failure);

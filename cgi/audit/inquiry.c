@@ -27,8 +27,8 @@ static struct decision
 rest(const struct inquiry *inquiry, int64_t until_ms)
 {
     int64_t next_ms =
-        inquiry->now_ms +
-        rules_backoff_ms(inquiry->interval_ms, inquiry->interval_max_ms, inquiry->audits + 2, 0);
+        inquiry->now_ms + rules_backoff_ms(inquiry->interval_ms, inquiry->interval_max_ms,
+                                           inquiry->audits + 2, inquiry->jitter);
 
     if (until_ms > inquiry->now_ms)
         next_ms = earlier(next_ms, until_ms);

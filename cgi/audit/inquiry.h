@@ -65,6 +65,7 @@ struct inquiry {
     int64_t changed_at_ms; /* when it came into its state */
     int64_t sent_at_ms;
     int64_t placed_at_ms; /* when it was first seen on a node; 0 where it was not */
+    uint32_t jitter;      /* any number, the runner's own: see rules_backoff_ms */
     bool may_confirm;     /* GitHub may be asked where it is only to confirm what is believed */
 
     /* What the configuration allows, in milliseconds. */

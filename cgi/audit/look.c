@@ -69,6 +69,7 @@ look_init(struct look *look, const struct tools *tools)
         .changed_at_ms = runner->changed_at_ms,
         .sent_at_ms = runner->sent_at_ms,
         .placed_at_ms = runner->placed_at_ms,
+        .jitter = tools_jitter(runner->name, runner->audits),
         .may_confirm = look->audit.calls_left > 0,
         .interval_ms = config->interval_s * 1000,
         .interval_max_ms = config->interval_max_s * 1000,
@@ -299,5 +300,6 @@ look_step(struct look *look, enum step step, struct failure *failure)
     if (!steps[step](look, failure))
         return false;
     look->nomad_passed |= is_nomads;
+    look->github_passed |= !is_nomads;
     return true;
 }

@@ -20,7 +20,8 @@ struct look {
     struct github_job job; /* what GitHub told of the job */
     int64_t github_id;     /* of the registration; 0 where it is not known */
     int64_t github_calls;
-    bool nomad_passed; /* Nomad was asked, and answered */
+    bool github_passed; /* GitHub was asked, and answered */
+    bool nomad_passed;  /* likewise */
     char child[RUNNER_CHILD_CAP];
     char note[RUNNER_NOTE_CAP]; /* what was found, for a person; "" for nothing new */
 };

@@ -40,16 +40,16 @@ add_full(const struct pool *pool, const struct job_story *story, struct buffer *
 {
     if (story->pool_runners >= pool->max_runners) {
         (void)buffer_addf(out,
-                          "; pool %s has %" PRId64 " runners, and its max_runners is %" PRId64
-                          ": one has to end before",
+                          "; pool %s is full (runners: %" PRId64 ", max_runners: %" PRId64
+                          "): one has to end before",
                           pool->name, story->pool_runners, pool->max_runners);
         return true;
     }
     if (pool->max_pending > 0 && story->pool_pending >= pool->max_pending) {
         (void)buffer_addf(out,
-                          "; %" PRId64 " runners of pool %s wait for placement in Nomad, and its "
-                          "max_pending is %" PRId64 ": one has to be placed before",
-                          story->pool_pending, pool->name, pool->max_pending);
+                          "; pool %s is held back (waiting for placement in Nomad: %" PRId64
+                          ", max_pending: %" PRId64 "): one has to be placed before",
+                          pool->name, story->pool_pending, pool->max_pending);
         return true;
     }
     return false;

@@ -11,6 +11,7 @@
 
 #include "audit/auditor.h"
 #include "audit/discovery.h"
+#include "audit/rollcall.h"
 #include "clock/clock.h"
 #include "config/pool.h"
 #include "dispatch/story.h"
@@ -60,7 +61,8 @@ struct dispatcher {
     uint64_t
         calls; /* goes up with every wake, so that none is missed between looking and resting */
     bool stopping;
-    int64_t auditing; /* threads that audit or discover now */
+    int64_t auditing;      /* threads that audit or discover now */
+    int64_t roll_after_ms; /* of clock_now_ms: the next roll call is not before this */
 
     struct worker *workers;
     size_t workers_len; /* with a running thread */
@@ -285,6 +287,23 @@ look(struct dispatcher *dispatcher, uint64_t *calls)
     return goes_on;
 }
 
+/* Whether it is this thread's to call the roll: once in a while is enough, since what it leaves
+ * over is for looks of their own. */
+static bool
+may_call_roll(struct dispatcher *dispatcher)
+{
+    int64_t now_ms = clock_now_ms();
+    int64_t pause_ms = dispatcher->config->audit.interval_s * 1000 / 2;
+    bool may;
+
+    (void)pthread_mutex_lock(&dispatcher->lock);
+    may = now_ms >= dispatcher->roll_after_ms || now_ms < dispatcher->roll_after_ms - pause_ms;
+    if (may)
+        dispatcher->roll_after_ms = now_ms + pause_ms;
+    (void)pthread_mutex_unlock(&dispatcher->lock);
+    return may;
+}
+
 /* Audits and discovers, what is due. What it set free may be for a thread that rests. */
 static enum work_end
 follow_up(struct dispatcher *dispatcher, const struct tools *tools)
@@ -293,6 +312,8 @@ follow_up(struct dispatcher *dispatcher, const struct tools *tools)
         auditor_look, auditor_look_at_job, discovery_look};
     enum work_end end = WORK_NONE;
 
+    if (may_call_roll(dispatcher))
+        end = rollcall_take(tools);
     for (size_t i = 0; end == WORK_NONE && i < sizeof looks / sizeof looks[0]; i++)
         end = looks[i](tools);
     if (end == WORK_DONE)

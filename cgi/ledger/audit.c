@@ -13,28 +13,94 @@
 /* Runners that an audit has to do with: what is only named is its order's. As the index has it. */
 #define AUDITED "r.state IN ('live', 'retiring', 'busy', 'leaving')"
 
+/* The due ones, of which nobody works on any: ?1 is the time, ?2 how many at most. */
+static const char select_due[] =
+    "SELECT " RUNNER_COLUMNS ", coalesce(j.state, 'none'), j.runner IS r.name,"
+    " coalesce(j.lost, 0) FROM runner r LEFT JOIN job j ON j.id = r.job_id"
+    " WHERE " AUDITED " AND r.audit_at_ms <= ?1 AND r.lease_owner IS NULL"
+    " ORDER BY r.audit_at_ms LIMIT ?2";
+
+static void
+read_audit(struct statement *row, struct audit *audit)
+{
+    runner_read(row, &audit->runner);
+    audit->job = job_state_parse(read_text(row));
+    audit->is_counted_on = read_number(row) != 0;
+    audit->job_lost = read_number(row);
+}
+
 static enum ledger_error
 pick(struct ledger_txn *txn, const struct audit_claim *claim)
 {
-    struct statement statement =
-        txn_prepare(txn, "SELECT " RUNNER_COLUMNS ", coalesce(j.state, 'none'), j.runner IS r.name,"
-                         " coalesce(j.lost, 0) FROM runner r LEFT JOIN job j ON j.id = r.job_id"
-                         " WHERE " AUDITED " AND r.audit_at_ms <= ?1 AND r.lease_owner IS NULL"
-                         " ORDER BY r.audit_at_ms LIMIT 1");
-    struct audit *audit = claim->out;
+    struct statement statement = txn_prepare(txn, select_due);
     int code;
 
     bind_number(&statement, claim->now_ms);
+    bind_number(&statement, 1);
     code = statement_step(&statement);
     if (code == SQLITE_DONE)
         return LEDGER_NOT_FOUND;
-    if (code != SQLITE_ROW)
-        return txn_error(code);
-    runner_read(&statement, &audit->runner);
-    audit->job = job_state_parse(read_text(&statement));
-    audit->is_counted_on = read_number(&statement) != 0;
-    audit->job_lost = read_number(&statement);
-    return LEDGER_OK;
+    if (code == SQLITE_ROW)
+        read_audit(&statement, claim->out);
+    return txn_error(code);
+}
+
+/* Every look may need both upstreams. LEDGER_NOT_FOUND where one is left alone. */
+static enum ledger_error
+check_gates(struct ledger_txn *txn, int64_t now_ms, struct gates *gates)
+{
+    enum ledger_error error = gates_read(txn, now_ms, gates);
+
+    if (error == LEDGER_OK && (gates->github == GATE_SHUT || gates->nomad == GATE_SHUT))
+        error = LEDGER_NOT_FOUND;
+    return error;
+}
+
+enum ledger_error
+audit_list_due(struct ledger_txn *txn, void *arg)
+{
+    const struct audit_list *list = arg;
+    struct statement statement = txn_prepare(txn, select_due);
+    struct audit audit = {0};
+    struct gates gates;
+    enum ledger_error error = check_gates(txn, list->now_ms, &gates);
+    int code;
+
+    if (error == LEDGER_OK)
+        error = budget_left(txn, list->now_ms, list->calls_per_hour, &audit.calls_left);
+    if (error != LEDGER_OK)
+        return error;
+    bind_number(&statement, list->now_ms);
+    bind_number(&statement, list->most);
+    while ((code = statement_step(&statement)) == SQLITE_ROW) {
+        read_audit(&statement, &audit);
+        list->visit(&audit, list->arg);
+    }
+    return txn_error(code);
+}
+
+enum ledger_error
+audit_rest_many(struct ledger_txn *txn, void *arg)
+{
+    const struct audit_roll *roll = arg;
+
+    for (size_t i = 0; i < roll->len; i++) {
+        const struct audit_rested *rested = &roll->items[i];
+        struct statement statement = txn_prepare(
+            txn, "UPDATE runner SET audits = audits + 1, audit_at_ms = ?4, placed_at_ms ="
+                 " iif(?5 AND placed_at_ms = 0, ?6, placed_at_ms) WHERE name = ?1 AND state = ?2"
+                 " AND audit_at_ms = ?3 AND lease_owner IS NULL");
+
+        bind_text(&statement, rested->name);
+        bind_text(&statement, runner_state_text(rested->state));
+        bind_number(&statement, rested->audit_at_ms);
+        bind_number(&statement, rested->next_look_ms);
+        bind_number(&statement, rested->is_placed);
+        bind_number(&statement, roll->now_ms);
+        if (statement_step(&statement) != SQLITE_DONE)
+            return txn_error(statement.code);
+    }
+    return gate_passed(txn, "nomad");
 }
 
 static enum ledger_error
@@ -54,12 +120,9 @@ audit_claim(struct ledger_txn *txn, void *arg)
 {
     struct audit_claim *claim = arg;
     struct gates gates;
-    enum ledger_error error = gates_read(txn, claim->now_ms, &gates);
+    enum ledger_error error = check_gates(txn, claim->now_ms, &gates);
 
     *claim->out = (struct audit){0};
-    /* Every look may need both. */
-    if (error == LEDGER_OK && (gates.github == GATE_SHUT || gates.nomad == GATE_SHUT))
-        error = LEDGER_NOT_FOUND;
     if (error == LEDGER_OK)
         error = pick(txn, claim);
     if (error == LEDGER_OK)
@@ -78,10 +141,10 @@ finish(struct ledger_txn *txn, const struct audit_step *step, bool *held)
 {
     struct statement statement = txn_prepare(
         txn, "UPDATE runner SET lease_owner = NULL, child = coalesce(?5, child),"
-             " note = coalesce(?6, note),"
              " placed_at_ms = iif(?7 AND placed_at_ms = 0, ?8, placed_at_ms),"
              /* Of one that an event moved while the look was under way, that knows better. */
              " github_id = iif(state = ?9 AND coalesce(job_id, 0) = ?10, ?4, github_id),"
+             " note = iif(state = ?9 AND coalesce(job_id, 0) = ?10, ?6, note),"
              " audits = iif(state = ?9 AND coalesce(job_id, 0) = ?10, audits + 1, audits),"
              " audit_at_ms = iif(state = ?9 AND coalesce(job_id, 0) = ?10, ?3, audit_at_ms)"
              " WHERE name = ?1 AND lease_owner = ?2");
@@ -89,7 +152,7 @@ finish(struct ledger_txn *txn, const struct audit_step *step, bool *held)
 
     if (step->nomad_passed)
         error = gate_passed(txn, "nomad");
-    if (error == LEDGER_OK && step->github_calls > 0)
+    if (error == LEDGER_OK && step->github_passed)
         error = gate_passed(txn, "github");
     if (error == LEDGER_OK)
         error = budget_spend(txn, step->now_ms, step->github_calls);
@@ -236,20 +299,34 @@ audit_apply(struct ledger_txn *txn, void *arg)
     return error == LEDGER_OK ? report_apply(txn, news->report) : error;
 }
 
+/* Nothing is asked of an upstream before its gate lets it through. */
+static enum ledger_error
+put_off(struct ledger_txn *txn, const char *runner, int64_t until_ms)
+{
+    struct statement statement =
+        txn_prepare(txn, "UPDATE runner SET audit_at_ms = max(audit_at_ms, ?2) WHERE name = ?1");
+
+    bind_text(&statement, runner);
+    bind_number(&statement, until_ms);
+    return txn_error(statement_step(&statement));
+}
+
 enum ledger_error
 audit_failed(struct ledger_txn *txn, void *arg)
 {
-    struct audit_failure *failure = arg;
-    struct audit_step step = failure->step;
-    int64_t shut_until_ms = 0;
-    enum ledger_error error = LEDGER_OK;
+    const struct audit_failure *failure = arg;
+    const struct audit_step *step = &failure->step;
+    int64_t shut_until_ms;
     bool held;
+    /* What the look asked before passed; the failure is the gate's last word. */
+    enum ledger_error error = finish(txn, step, &held);
 
-    if (failure->gate != NULL)
-        error = gate_failed(txn, failure->gate, step.now_ms, &shut_until_ms);
-    if (step.next_look_ms < shut_until_ms)
-        step.next_look_ms = shut_until_ms;
-    return error == LEDGER_OK ? finish(txn, &step, &held) : error;
+    if (error != LEDGER_OK || failure->gate == NULL)
+        return error;
+    error = gate_failed(txn, failure->gate, step->now_ms, &shut_until_ms);
+    if (error != LEDGER_OK || !held)
+        return error;
+    return put_off(txn, step->audit->runner.name, shut_until_ms);
 }
 
 enum ledger_error

@@ -8,6 +8,7 @@
 #define LEDGER_AUDIT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "ledger/gate.h"
@@ -35,6 +36,35 @@ struct audit_claim {
 /* Takes up the runner that has been due for the longest. LEDGER_NOT_FOUND where none is. */
 enum ledger_error audit_claim(struct ledger_txn *txn, void *arg);
 
+typedef void (*audit_visitor)(const struct audit *audit, void *arg);
+
+struct audit_list {
+    int64_t now_ms;
+    int64_t calls_per_hour;
+    int64_t most; /* rows */
+    audit_visitor visit;
+    void *arg;
+};
+/* Reads the runners that are due and that nobody works on. Nothing, where a gate is shut. */
+enum ledger_error audit_list_due(struct ledger_txn *txn, void *arg);
+
+/* One of many that rest. */
+struct audit_rested {
+    char name[RH_RUNNER_NAME_MAX + 1];
+    enum runner_state state; /* as it was read, with the time: one that has changed since is left */
+    int64_t audit_at_ms;
+    int64_t next_look_ms;
+    bool is_placed;
+};
+
+struct audit_roll {
+    const struct audit_rested *items;
+    size_t len;
+    int64_t now_ms;
+};
+/* Nothing has to change for many runners at once. */
+enum ledger_error audit_rest_many(struct ledger_txn *txn, void *arg);
+
 /* What every step has in common. */
 struct audit_step {
     const struct audit *audit;
@@ -46,6 +76,7 @@ struct audit_step {
     const char *child;    /* found for a runner that had none; else NULL */
     const char *note;     /* what was found, for a person; NULL for nothing new */
     int64_t github_calls; /* how often GitHub was asked */
+    bool github_passed;   /* and that it answered */
     bool nomad_passed;    /* Nomad was asked, and answered */
 };
 

@@ -1,7 +1,8 @@
 /*
- * How often GitHub may be asked where it is only to confirm what is believed: so many requests in
- * an hour, over all processes of the ledger, so that GitHub's own limit is left for what must be
- * asked. SPDX-License-Identifier: MIT
+ * How often GitHub may be asked where it is only to confirm what is believed: so many requests an
+ * hour, over all processes of the ledger, so that GitHub's own limit is left for what must be
+ * asked. They are given out by the minute: what comes due together is spread.
+ * SPDX-License-Identifier: MIT
  */
 #ifndef LEDGER_BUDGET_H
 #define LEDGER_BUDGET_H
@@ -10,8 +11,9 @@
 
 #include "ledger/statement.h"
 
-/* What is left of `limit` in this hour; not below 0. */
-enum ledger_error budget_left(struct ledger_txn *txn, int64_t now_ms, int64_t limit, int64_t *left);
+/* What is left in this minute of `per_hour`; not below 0. */
+enum ledger_error budget_left(struct ledger_txn *txn, int64_t now_ms, int64_t per_hour,
+                              int64_t *left);
 
 /* Counts requests that were made. */
 enum ledger_error budget_spend(struct ledger_txn *txn, int64_t now_ms, int64_t calls);

@@ -161,9 +161,9 @@ static const char schema_2[] =
     "  PRIMARY KEY (repository, path)"
     ") STRICT, WITHOUT ROWID;"
 
-    /* Requests that only confirm what is believed, in the hour that began at a moment. */
-    "ALTER TABLE upstream ADD COLUMN hour_at_ms INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE upstream ADD COLUMN hour_calls INTEGER NOT NULL DEFAULT 0;"
+    /* Requests that only confirm what is believed, in the minute that began at a moment. */
+    "ALTER TABLE upstream ADD COLUMN minute_at_ms INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE upstream ADD COLUMN minute_calls INTEGER NOT NULL DEFAULT 0;"
 
     /* What the lists were seen under: the pools and their labels. */
     "ALTER TABLE receiver ADD COLUMN pools TEXT NOT NULL DEFAULT '';"

@@ -154,6 +154,27 @@ list_children(struct nomad *nomad, const char *parent, int64_t from_s, int64_t t
     return jobs;
 }
 
+bool
+nomad_children(struct nomad *nomad, const char *parent, int64_t from_s, int64_t to_s,
+               nomad_visitor visit, void *arg, struct failure *failure)
+{
+    cJSON *jobs = list_children(nomad, parent, from_s, to_s, failure);
+    bool done = jobs != NULL;
+    const cJSON *job;
+
+    cJSON_ArrayForEach(job, jobs)
+    {
+        enum nomad_status status;
+
+        /* One that is not told of rightly is not told of: whoever wants to know asks for it. */
+        if (nomad_read_status(json_text(job, "Status"), &status))
+            visit(json_text(job, "ID"), status,
+                  cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(job, "Stop")), arg);
+    }
+    cJSON_Delete(jobs);
+    return done;
+}
+
 /* Whether a child has this token. One that is collected by now has none. */
 static bool
 check_token(struct nomad *nomad, const char *id, const char *idempotency_token, bool *is_it,

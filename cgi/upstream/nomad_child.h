@@ -61,6 +61,17 @@ bool nomad_unplaced(struct nomad *nomad, const char *id, char reason[NOMAD_REASO
  * FAILURE_FORBIDDEN where the token may not stop it. */
 bool nomad_stop(struct nomad *nomad, const char *id, struct failure *failure);
 
+/* What nomad_children calls with each child. */
+typedef void (*nomad_visitor)(const char *id, enum nomad_status status, bool is_stopped, void *arg);
+
+/*
+ * Lists the children of `parent` that were dispatched from `from_s` to `to_s`, and a few others:
+ * GET /v1/jobs?prefix=…. FAILURE_FORBIDDEN where the token may not list jobs, FAILURE_OVERSIZED
+ * where there are more than can be read at once.
+ */
+bool nomad_children(struct nomad *nomad, const char *parent, int64_t from_s, int64_t to_s,
+                    nomad_visitor visit, void *arg, struct failure *failure);
+
 /*
  * Finds the child that a dispatch made whose answer was lost: of the children of `parent` that were
  * dispatched from `from_s` to `to_s` (their ids carry the second), the one with this idempotency

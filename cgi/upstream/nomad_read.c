@@ -61,8 +61,8 @@ read_runner_name(const char *base64)
     return name;
 }
 
-static bool
-read_status(const char *text, enum nomad_status *status)
+bool
+nomad_read_status(const char *text, enum nomad_status *status)
 {
     static const char *const texts[] = {
         [NOMAD_PENDING] = "pending", [NOMAD_RUNNING] = "running", [NOMAD_DEAD] = "dead"};
@@ -89,7 +89,7 @@ nomad_read_child(const struct buffer *body, const char *id, struct nomad_child *
 
     *child = (struct nomad_child){0};
     if (read_id == NULL || strcmp(read_id, id) != 0 ||
-        !read_status(json_text(json, "Status"), &child->status) || !cJSON_IsBool(stop)) {
+        !nomad_read_status(json_text(json, "Status"), &child->status) || !cJSON_IsBool(stop)) {
         *child = (struct nomad_child){0};
         (void)garbage(failure, "a job");
         goto out;

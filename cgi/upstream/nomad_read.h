@@ -19,6 +19,9 @@
 bool nomad_read_child(const struct buffer *body, const char *id, struct nomad_child *child,
                       struct failure *failure);
 
+/* A job's status in Nomad's word for it, which may be NULL. False where it is none that we know. */
+bool nomad_read_status(const char *text, enum nomad_status *status);
+
 /* The allocations of a job. */
 bool nomad_read_placement(const struct buffer *body, struct nomad_placement *placement,
                           struct failure *failure);

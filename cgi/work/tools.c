@@ -26,9 +26,9 @@ tools_record(const struct tools *tools, ledger_work work, void *step, const char
     return true;
 }
 
-/* Spreads by a name and a number what else would be the same (FNV-1a). */
-static uint32_t
-jitter(const char *name, int64_t n)
+/* FNV-1a. */
+uint32_t
+tools_jitter(const char *name, int64_t n)
 {
     uint32_t hash = 2166136261U;
 
@@ -45,7 +45,7 @@ tools_decide(const struct tools *tools, const struct failure *failure, const cha
     const struct policy_delays delays = {.initial_ms = server->retry_initial_s * 1000,
                                          .max_ms = server->retry_max_s * 1000};
 
-    return policy_decide(failure, attempts, &delays, jitter(name, attempts));
+    return policy_decide(failure, attempts, &delays, tools_jitter(name, attempts));
 }
 
 struct gate_failure

@@ -49,6 +49,9 @@ enum work_end {
  */
 bool tools_record(const struct tools *tools, ledger_work work, void *step, const char *what);
 
+/* Spreads by a name and a number what else would come at the same time. */
+uint32_t tools_jitter(const char *name, int64_t n);
+
 /* What the retry policy says of a failure of something that failed `attempts` times in a row.
  * `name` is that something's: what failed together does not come again together. */
 struct policy_decision tools_decide(const struct tools *tools, const struct failure *failure,

@@ -108,7 +108,7 @@ def main():
     site = Site(arguments.runhook, nomad={"jobs": [
         ParameterizedJob(NOMAD_JOB, payload="required", meta_required=META_KEYS)]})
     site.configure("audit", interval=INTERVAL_S, interval_max=INTERVAL_MAX_S, idle_timeout=600,
-                   register_timeout=300, placement_timeout=3000, github_calls=1000000)
+                   register_timeout=300, placement_timeout=3000)
     try:
         site.run("dispatch")  # makes the ledger
         fill(site, arguments.history, arguments.live)
