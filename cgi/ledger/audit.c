@@ -283,7 +283,7 @@ audit_gone(struct ledger_txn *txn, void *arg)
         error = has_moved(txn, step, &moved);
     if (error != LEDGER_OK || !held || moved)
         return error;
-    error = runner_end(txn, runner->name, runner->job_id, step->now_ms);
+    error = runner_move(txn, runner->name, RUNNER_GONE, runner->job_id, step->now_ms, 0);
     return error == LEDGER_OK ? note(txn, step, "gone", NULL) : error;
 }
 

@@ -42,6 +42,23 @@ runner_read(struct statement *row, struct runner *runner)
     runner->changed_at_ms = read_number(row);
 }
 
+/* The job that a runner is for, where that is believed to run on it and the runner goes on without
+ * it: nothing else would look at it again. */
+static enum ledger_error
+leave_job(struct ledger_txn *txn, const char *name, enum runner_state state, int64_t job_id,
+          int64_t now_ms)
+{
+    struct statement statement =
+        txn_prepare(txn, "UPDATE job SET audit_at_ms = ?3, audits = 0"
+                         " WHERE id = (SELECT job_id FROM runner WHERE name = ?1) AND id <> ?2"
+                         " AND runner = ?1 AND state = 'running'");
+
+    bind_text(&statement, name);
+    bind_number(&statement, state == RUNNER_BUSY ? job_id : 0);
+    bind_number(&statement, now_ms);
+    return txn_error(statement_step(&statement));
+}
+
 enum ledger_error
 runner_move(struct ledger_txn *txn, const char *name, enum runner_state state, int64_t job_id,
             int64_t now_ms, int64_t audit_at_ms)
@@ -49,28 +66,15 @@ runner_move(struct ledger_txn *txn, const char *name, enum runner_state state, i
     struct statement statement =
         txn_prepare(txn, "UPDATE runner SET state = ?2, job_id = nullif(?3, 0), audits = 0,"
                          " note = NULL, changed_at_ms = ?4, audit_at_ms = ?5 WHERE name = ?1");
+    enum ledger_error error = leave_job(txn, name, state, job_id, now_ms);
 
+    if (error != LEDGER_OK)
+        return error;
     bind_text(&statement, name);
     bind_text(&statement, runner_state_text(state));
     bind_number(&statement, job_id);
     bind_number(&statement, now_ms);
     bind_number(&statement, audit_at_ms);
-    return txn_error(statement_step(&statement));
-}
-
-enum ledger_error
-runner_end(struct ledger_txn *txn, const char *name, int64_t job_id, int64_t now_ms)
-{
-    struct statement statement =
-        txn_prepare(txn, "UPDATE job SET audit_at_ms = ?2, audits = 0 WHERE id = ?3 AND runner = ?1"
-                         " AND state = 'running'");
-    enum ledger_error error = runner_move(txn, name, RUNNER_GONE, job_id, now_ms, 0);
-
-    if (error != LEDGER_OK)
-        return error;
-    bind_text(&statement, name);
-    bind_number(&statement, now_ms);
-    bind_number(&statement, job_id);
     return txn_error(statement_step(&statement));
 }
 
@@ -129,7 +133,7 @@ runner_forget(struct ledger_txn *txn, void *arg)
                     (request->before == RUNNER_BUSY && job_id == 0);
     if (!request->done)
         return txn_error(code);
-    error = runner_end(txn, request->name, job_id, request->now_ms);
+    error = runner_move(txn, request->name, RUNNER_GONE, job_id, request->now_ms, 0);
     if (error == LEDGER_OK)
         error = history_add(txn, &(struct history_event){.job_id = job_id,
                                                          .at_ms = request->now_ms,

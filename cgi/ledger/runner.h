@@ -48,13 +48,10 @@ struct runner {
 void runner_read(struct statement *row, struct runner *runner);
 
 /* Sets a runner's state and the job that it is for (0 for none), and makes it due for an audit at a
- * moment. */
+ * moment. A job that is believed to run on it, and that its audits are not about any more, is
+ * audited by itself from now on. */
 enum ledger_error runner_move(struct ledger_txn *txn, const char *name, enum runner_state state,
                               int64_t job_id, int64_t now_ms, int64_t audit_at_ms);
-
-/* A runner is gone. A job that is believed to run on it is audited by itself from now on. */
-enum ledger_error runner_end(struct ledger_txn *txn, const char *name, int64_t job_id,
-                             int64_t now_ms);
 
 /* Retires the runners that still wait to serve a job which needs none any more. */
 enum ledger_error runner_release(struct ledger_txn *txn, int64_t job_id, int64_t now_ms);
