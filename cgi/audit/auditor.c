@@ -9,6 +9,7 @@
 
 #include "audit/look.h"
 #include "clock/clock.h"
+#include "upstream/github_runner.h"
 
 /* What a look's requests can take at the longest; a lease that ends earlier costs a look. */
 #define GITHUB_REQUESTS 4
@@ -28,6 +29,8 @@ step_of(const struct look *look, const struct decision *decision)
                                .next_look_ms = decision->next_look_ms,
                                .github_id = look->github_id,
                                .is_placed = look->inquiry.child == CHILD_RUNNING,
+                               .is_ended = look->inquiry.child == CHILD_OVER &&
+                                           look->inquiry.placement == PLACEMENT_NONE,
                                .child = is_found ? look->child : NULL,
                                .note = look->note[0] == '\0' ? NULL : look->note,
                                .github_calls = look->github_calls,
@@ -114,15 +117,19 @@ loss_reason(const struct look *look, enum step step, char *out, size_t cap)
                        config->register_timeout_s, look->child);
         break;
     case STEP_LOST_IDLE:
-        (void)snprintf(out, cap,
-                       "its runner was idle for over %" PRId64
-                       " s (idle_timeout) and GitHub gave it no job: do the runner's labels and "
-                       "group allow it?",
-                       config->idle_timeout_s);
+        if (look->inquiry.state == RUNNER_BUSY)
+            (void)snprintf(out, cap, "GitHub took the job back after it had begun");
+        else
+            (void)snprintf(
+                out, cap,
+                "its runner was idle for over %" PRId64
+                " s (idle_timeout) and GitHub gave it no job: do the runner's labels and "
+                "group allow it?",
+                config->idle_timeout_s);
         break;
     case STEP_LOST_WAITING:
         (void)snprintf(out, cap, "%s; tried again after %" PRId64 " s (placement_timeout)",
-                       look->note[0] == '\0' ? "Nomad did not place its runner" : look->note,
+                       look->note[0] == '\0' ? "its runner's task did not start" : look->note,
                        config->placement_timeout_s);
         break;
     default:
@@ -138,9 +145,9 @@ lose(const struct look *look, const struct decision *decision)
     const struct tools *tools = look->tools;
     const struct server_config *server = &tools->config->server;
     enum step step = decision->step;
-    /* One that waits for room is not at fault, nor is one that another job took: GitHub's own end
-     * of a job, after a day, bounds those. */
-    bool counts = step == STEP_LOST_ENDED || step == STEP_LOST_SILENT || step == STEP_LOST_IDLE;
+    /* One that waits for room is not at fault, nor is one that GitHub left idle or gave to another
+     * job: GitHub's own end of a job, after a day, bounds those. */
+    bool counts = step == STEP_LOST_ENDED || step == STEP_LOST_SILENT;
     int64_t delay_ms =
         counts ? rules_backoff_ms(server->retry_initial_s * 1000, server->retry_max_s * 1000,
                                   look->audit.job_lost + 1, 0)
@@ -247,6 +254,21 @@ auditor_look(const struct tools *tools)
 /* -- Jobs that run elsewhere --------------------------------------------------------------------
  */
 
+/* A job that is not there is believed only where GitHub tells of the repository's runners: to a
+ * token that may not see a repository, nothing of it is there. */
+static bool
+ask_for_job(const struct tools *tools, const struct audit_job *claim, struct github_job *found,
+            struct failure *failure)
+{
+    struct github_runner ignored;
+
+    if (!github_job_get(tools->github, claim->repository, claim->id, found, failure))
+        return false;
+    return found->status != GITHUB_JOB_ABSENT ||
+           github_runner_find(tools->github, claim->repository, tools->config->server.runner_prefix,
+                              &ignored, failure);
+}
+
 enum work_end
 auditor_look_at_job(const struct tools *tools)
 {
@@ -267,7 +289,7 @@ auditor_look_at_job(const struct tools *tools)
         return WORK_NONE;
     if (error != LEDGER_OK)
         return WORK_LEDGER;
-    if (!github_job_get(tools->github, claim.repository, claim.id, &found, &failure)) {
+    if (!ask_for_job(tools, &claim, &found, &failure)) {
         log_begin(&line, LOG_LEVEL_WARNING, "audit");
         log_text(&line, "repository", claim.repository);
         log_number(&line, "job", claim.id);

@@ -48,6 +48,15 @@ rest_idle(const struct inquiry *inquiry, int64_t until_ms)
     return decision;
 }
 
+/* Ends for now, where GitHub was to be asked and was asked often enough in this minute: who was
+ * passed over comes again before those that were not. */
+static struct decision
+rest_passed_over(const struct inquiry *inquiry)
+{
+    return (struct decision){.step = STEP_REST,
+                             .next_look_ms = inquiry->now_ms + inquiry->interval_ms};
+}
+
 /* Ends for now, where something is to happen within moments. */
 static struct decision
 rest_soon(const struct inquiry *inquiry)
@@ -66,13 +75,18 @@ conclude(const struct inquiry *inquiry, enum step step)
 }
 
 /*
- * The child is dead, so nothing can register under the name any more: once GitHub has no
- * registration of it, the runner is gone. A runner that died busy leaves one behind which GitHub
- * refuses to delete until it has noticed.
+ * The child is dead, and once no allocation of it lives (Nomad calls a job dead from the moment
+ * that it is stopped, while its task still has its time to end), nothing can register under the
+ * name any more: once GitHub has no registration of it, the runner is gone. A runner that died busy
+ * leaves one behind which GitHub refuses to delete until it has noticed.
  */
 static struct decision
 bury(const struct inquiry *inquiry)
 {
+    if (inquiry->child == CHILD_OVER && inquiry->placement == PLACEMENT_UNKNOWN)
+        return go(STEP_ASK_PLACEMENT);
+    if (inquiry->child == CHILD_OVER && inquiry->placement == PLACEMENT_SOME)
+        return rest_soon(inquiry);
     switch (inquiry->registration) {
     case REGISTRATION_UNKNOWN:
         return go(STEP_ASK_REGISTRATION);
@@ -101,6 +115,10 @@ stop_unregistered(const struct inquiry *inquiry)
     if (inquiry->placement == PLACEMENT_SOME &&
         inquiry->now_ms - since_ms < inquiry->register_timeout_ms)
         return rest_soon(inquiry);
+    if (inquiry->placement == PLACEMENT_SOME && inquiry->strangers == STRANGERS_UNKNOWN)
+        return go(STEP_ASK_STRANGERS);
+    if (inquiry->placement == PLACEMENT_SOME && inquiry->strangers == STRANGERS_SOME)
+        return rest(inquiry, 0);
     return go(STEP_STOP_CHILD);
 }
 
@@ -138,21 +156,37 @@ see_off(const struct inquiry *inquiry)
     return rest_soon(inquiry);
 }
 
+/* GitHub took the job back after it had begun: it waits again, and the runner may run another. */
+static struct decision
+check_taken_back(const struct inquiry *inquiry)
+{
+    if (inquiry->registration == REGISTRATION_UNKNOWN)
+        return go(STEP_ASK_REGISTRATION);
+    return conclude(inquiry,
+                    inquiry->registration == REGISTRATION_BUSY ? STEP_TAKEN : STEP_LOST_IDLE);
+}
+
 /* A job runs on it, as far as is known. */
 static struct decision
 check_busy(const struct inquiry *inquiry)
 {
     bool is_over = inquiry->child == CHILD_OVER;
     /* One that has run for long is asked about, though its child lives. */
-    bool is_time = inquiry->may_confirm && inquiry->audits >= LONG_AUDITS;
+    bool is_time = inquiry->audits >= LONG_AUDITS;
 
+    if (is_over && inquiry->placement == PLACEMENT_UNKNOWN)
+        return go(STEP_ASK_PLACEMENT); /* whether it still takes up a place */
+    if (inquiry->job == JOB_FACT_UNKNOWN && (is_over || (is_time && inquiry->may_confirm)))
+        return go(STEP_ASK_JOB);
     if (inquiry->job == JOB_FACT_UNKNOWN)
-        return is_over || is_time ? go(STEP_ASK_JOB) : rest(inquiry, 0);
+        return is_time ? rest_passed_over(inquiry) : rest(inquiry, 0);
     if (inquiry->job == JOB_FACT_OVER || inquiry->job == JOB_FACT_RUNS_THERE ||
         (inquiry->job == JOB_FACT_ABSENT && is_over))
         return conclude(inquiry, STEP_APPLY_JOB);
     if (inquiry->job == JOB_FACT_WAITS && is_over)
         return conclude(inquiry, STEP_LOST_ENDED);
+    if (inquiry->job == JOB_FACT_WAITS)
+        return check_taken_back(inquiry);
     return rest(inquiry, 0); /* it runs; or its child died, and GitHub has not noticed yet */
 }
 
@@ -192,7 +226,10 @@ check_unplaced(const struct inquiry *inquiry)
         return conclude(inquiry, STEP_APPLY_JOB);
     if (is_late)
         return conclude(inquiry, STEP_LOST_WAITING);
-    return inquiry->is_watched ? rest_soon(inquiry) : rest_idle(inquiry, until_ms);
+    if (inquiry->is_watched)
+        return rest_soon(inquiry);
+    return inquiry->job == JOB_FACT_UNKNOWN && is_time ? rest_passed_over(inquiry)
+                                                       : rest_idle(inquiry, until_ms);
 }
 
 /* It runs. GitHub is asked of the runner before it is asked of the job: a runner that is busy while
@@ -201,12 +238,14 @@ static struct decision
 check_running(const struct inquiry *inquiry)
 {
     bool is_late = inquiry->now_ms - inquiry->changed_at_ms >= inquiry->register_timeout_ms;
+    int64_t until_ms = inquiry->sent_at_ms + inquiry->placement_timeout_ms;
     int64_t since_ms;
 
     if (inquiry->placement == PLACEMENT_UNKNOWN)
         return go(STEP_ASK_PLACEMENT);
     if (inquiry->registration == REGISTRATION_UNKNOWN)
-        return inquiry->may_confirm || is_late ? go(STEP_ASK_REGISTRATION) : rest_idle(inquiry, 0);
+        return inquiry->may_confirm || is_late ? go(STEP_ASK_REGISTRATION)
+                                               : rest_passed_over(inquiry);
     if (inquiry->job == JOB_FACT_UNKNOWN)
         return go(STEP_ASK_JOB);
     since_ms = inquiry->now_ms -
@@ -215,8 +254,10 @@ check_running(const struct inquiry *inquiry)
         return conclude(inquiry, STEP_APPLY_JOB);
     if (inquiry->registration == REGISTRATION_BUSY)
         return conclude(inquiry, STEP_TAKEN);
+    if (inquiry->started_at_ms == 0 && inquiry->now_ms >= until_ms)
+        return conclude(inquiry, STEP_LOST_WAITING);
     if (inquiry->started_at_ms == 0)
-        return rest_idle(inquiry, 0);
+        return rest_idle(inquiry, until_ms);
     if (inquiry->registration == REGISTRATION_ABSENT) {
         if (since_ms >= inquiry->register_timeout_ms)
             return conclude(inquiry, STEP_LOST_SILENT);
@@ -250,8 +291,8 @@ ask_nomad(const struct inquiry *inquiry)
     return rest(inquiry, inquiry->sent_at_ms + inquiry->answer_timeout_ms);
 }
 
-struct decision
-inquiry_next(const struct inquiry *inquiry)
+static struct decision
+next(const struct inquiry *inquiry)
 {
     bool may_yet_come = inquiry->child == CHILD_NONE &&
                         inquiry->now_ms - inquiry->sent_at_ms < inquiry->answer_timeout_ms;
@@ -278,6 +319,32 @@ inquiry_next(const struct inquiry *inquiry)
     return rest(inquiry, 0); /* a dispatch's, or over */
 }
 
+struct decision
+inquiry_next(const struct inquiry *inquiry)
+{
+    struct decision decision = next(inquiry);
+
+    /* A repository that the token may not see any more has no job and no runner either: only where
+     * GitHub tells of its runners is it the job that is not there. */
+    if (decision.step == STEP_APPLY_JOB && inquiry->job == JOB_FACT_ABSENT &&
+        inquiry->registration == REGISTRATION_UNKNOWN)
+        decision = go(STEP_ASK_REGISTRATION);
+
+    /* What Nomad told is noted, and the rest has to wait. */
+    if (inquiry->github_is_shut && step_is_githubs(decision.step))
+        return inquiry->state == RUNNER_RETIRING || inquiry->state == RUNNER_LEAVING
+                   ? rest_passed_over(inquiry)
+                   : rest_idle(inquiry, 0);
+    return decision;
+}
+
+bool
+step_is_githubs(enum step step)
+{
+    return step == STEP_ASK_JOB || step == STEP_ASK_REGISTRATION ||
+           step == STEP_DELETE_REGISTRATION;
+}
+
 bool
 step_is_conclusion(enum step step)
 {
@@ -292,6 +359,7 @@ step_text(enum step step)
         [STEP_ASK_CHILD] = "ask_child",
         [STEP_ASK_PLACEMENT] = "ask_placement",
         [STEP_ASK_WHY_UNPLACED] = "ask_why_unplaced",
+        [STEP_ASK_STRANGERS] = "ask_strangers",
         [STEP_ASK_JOB] = "ask_job",
         [STEP_ASK_REGISTRATION] = "ask_registration",
         [STEP_DELETE_REGISTRATION] = "delete_registration",

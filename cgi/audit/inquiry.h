@@ -23,7 +23,7 @@ enum child_fact {
     CHILD_NONE,    /* no dispatch of it has reached Nomad */
     CHILD_PENDING, /* Nomad has not placed it */
     CHILD_RUNNING,
-    CHILD_OVER, /* dead, or collected */
+    CHILD_OVER, /* dead, or collected: its task may still be about to end */
 };
 
 /* Of where it is. */
@@ -31,6 +31,13 @@ enum placement_fact {
     PLACEMENT_UNKNOWN = 0,
     PLACEMENT_NONE, /* no allocation lives */
     PLACEMENT_SOME,
+};
+
+/* Of jobs that run on runners which nobody here made. */
+enum strangers_fact {
+    STRANGERS_UNKNOWN = 0,
+    STRANGERS_NONE,
+    STRANGERS_SOME, /* one may run in this child, under a name that its task chose for itself */
 };
 
 /* Of the registration on GitHub, by the runner's name. */
@@ -66,6 +73,7 @@ struct inquiry {
     int64_t sent_at_ms;
     int64_t placed_at_ms; /* when it was first seen on a node; 0 where it was not */
     uint32_t jitter;      /* any number, the runner's own: see rules_backoff_ms */
+    bool github_is_shut;  /* GitHub is left alone for now: see ledger/gate.h */
     bool may_confirm;     /* GitHub may be asked where it is only to confirm what is believed */
 
     /* What the configuration allows, in milliseconds. */
@@ -85,6 +93,7 @@ struct inquiry {
     enum placement_fact placement;
     int64_t started_at_ms; /* of its task; 0 where none has started */
     bool knows_why;        /* why it is not placed was asked */
+    enum strangers_fact strangers;
     enum registration_fact registration;
     enum job_fact job;
 };
@@ -95,6 +104,7 @@ enum step {
     STEP_ASK_CHILD,
     STEP_ASK_PLACEMENT,
     STEP_ASK_WHY_UNPLACED,
+    STEP_ASK_STRANGERS, /* of the ledger */
     STEP_ASK_JOB,
     STEP_ASK_REGISTRATION, /* by its name */
     /* Deeds. */
@@ -118,6 +128,9 @@ struct decision {
 };
 
 struct decision inquiry_next(const struct inquiry *inquiry);
+
+/* Whether a step is a question to GitHub, or a deed there. */
+bool step_is_githubs(enum step step);
 
 /* Whether a step ends the inquiry. */
 bool step_is_conclusion(enum step step);

@@ -47,12 +47,20 @@ log_deed(const struct look *look, const char *what)
     log_end(look->tools->log, &line);
 }
 
+/* A time of the past, by a clock that may have been set back since. */
+static int64_t
+earlier(int64_t past_ms, int64_t now_ms)
+{
+    return past_ms < now_ms ? past_ms : now_ms;
+}
+
 void
 look_init(struct look *look, const struct tools *tools)
 {
     const struct audit_config *config = &tools->config->audit;
     const struct runner *runner = &look->audit.runner;
     const struct pool *pool = pool_named(tools->config, runner->pool);
+    int64_t now_ms = clock_now_ms();
 
     look->tools = tools;
     look->github_id = runner->github_id;
@@ -65,11 +73,12 @@ look_init(struct look *look, const struct tools *tools)
         .has_child = runner->child[0] != '\0',
         .has_id = runner->github_id > 0,
         .audits = runner->audits,
-        .now_ms = clock_now_ms(),
-        .changed_at_ms = runner->changed_at_ms,
-        .sent_at_ms = runner->sent_at_ms,
-        .placed_at_ms = runner->placed_at_ms,
+        .now_ms = now_ms,
+        .changed_at_ms = earlier(runner->changed_at_ms, now_ms),
+        .sent_at_ms = earlier(runner->sent_at_ms, now_ms),
+        .placed_at_ms = earlier(runner->placed_at_ms, now_ms),
         .jitter = tools_jitter(runner->name, runner->audits),
+        .github_is_shut = look->audit.github_is_shut,
         .may_confirm = look->audit.calls_left > 0,
         .interval_ms = config->interval_s * 1000,
         .interval_max_ms = config->interval_max_s * 1000,
@@ -90,7 +99,7 @@ find_child(struct look *look, struct failure *failure)
 {
     const struct runner *runner = &look->audit.runner;
     const struct pool *pool = pool_named(look->tools->config, runner->pool);
-    int64_t sent_s = runner->sent_at_ms / 1000;
+    int64_t sent_s = look->inquiry.sent_at_ms / 1000;
     char token[ORDER_TOKEN_CAP];
     char *child = NULL;
 
@@ -99,10 +108,10 @@ find_child(struct look *look, struct failure *failure)
                            "its pool \"%s\" is no longer in the configuration, so its Nomad job "
                            "cannot be looked for; `runhook runners forget %s` gives it up",
                            runner->pool, runner->name);
-    if (!nomad_find_child(look->tools->nomad, pool->nomad_job,
-                          order_token(runner->made_for, runner->n, token), sent_s - SKEW_S,
-                          sent_s + look->inquiry.answer_timeout_ms / 1000 + SKEW_S, &child,
-                          failure))
+    if (!nomad_find_child(
+            look->tools->nomad, pool->nomad_job, order_token(runner->made_for, runner->n, token),
+            runner->name, earlier(runner->created_at_ms, look->inquiry.now_ms) / 1000 - SKEW_S,
+            sent_s + look->inquiry.answer_timeout_ms / 1000 + SKEW_S, &child, failure))
         return false;
     if (child == NULL) {
         look->inquiry.child = CHILD_NONE;
@@ -125,6 +134,11 @@ ask_child(struct look *look, struct failure *failure)
         look->inquiry.child = CHILD_OVER; /* collected */
         return true;
     }
+    if (child.runner_name != NULL && strcmp(child.runner_name, look->audit.runner.name) != 0) {
+        look->inquiry.child = CHILD_NONE; /* another's runner lives in it */
+        nomad_child_fini(&child);
+        return true;
+    }
     switch (child.status) {
     case NOMAD_PENDING:
         look->inquiry.child = CHILD_PENDING;
@@ -141,6 +155,26 @@ ask_child(struct look *look, struct failure *failure)
     return true;
 }
 
+/* When the task started, which its node tells by a clock of its own. Ours saw it on a node first
+ * (placed_at_ms) at most one pause between two looks later, so it is not believed to have started
+ * longer before that; and nothing has timed out in the look that sees it first. */
+static int64_t
+started_at(const struct look *look, int64_t told_ms)
+{
+    const struct inquiry *inquiry = &look->inquiry;
+    int64_t least_ms = inquiry->placed_at_ms - inquiry->interval_max_ms;
+
+    if (told_ms == 0)
+        return 0;
+    if (inquiry->placed_at_ms == 0)
+        return inquiry->now_ms;
+    if (told_ms > inquiry->now_ms)
+        return inquiry->placed_at_ms;
+    if (least_ms < inquiry->sent_at_ms)
+        least_ms = inquiry->sent_at_ms;
+    return told_ms > least_ms ? told_ms : least_ms;
+}
+
 static bool
 ask_placement(struct look *look, struct failure *failure)
 {
@@ -149,7 +183,7 @@ ask_placement(struct look *look, struct failure *failure)
     if (!nomad_placement(look->tools->nomad, look->child, &placement, failure))
         return false;
     look->inquiry.placement = placement.allocations > 0 ? PLACEMENT_SOME : PLACEMENT_NONE;
-    look->inquiry.started_at_ms = placement.started_at_ms;
+    look->inquiry.started_at_ms = started_at(look, placement.started_at_ms);
     return true;
 }
 
@@ -166,8 +200,28 @@ ask_why_unplaced(struct look *look, struct failure *failure)
     return true;
 }
 
-/* Nomad is asked for the end of a child. It is looked at again: where it had no allocation it is
- * dead at once, and then its name is looked up once more. */
+/* Of the ledger: a job that began since the dispatch, on a runner that nobody here made, may run in
+ * this child, under a name that its task chose for itself. */
+static bool
+ask_strangers(struct look *look, struct failure *failure)
+{
+    struct audit_strangers strangers = {.repository = look->audit.runner.repository,
+                                        .since_ms = look->audit.runner.created_at_ms};
+    struct rh_reason reason;
+
+    if (ledger_read(look->tools->ledger, audit_find_strangers, &strangers, &reason) != LEDGER_OK)
+        return failure_set(failure, UPSTREAM_NOMAD, FAILURE_LOCAL, "the ledger: %s", reason.text);
+    look->inquiry.strangers = strangers.job_id == 0 ? STRANGERS_NONE : STRANGERS_SOME;
+    if (strangers.job_id != 0)
+        (void)snprintf(look->note, sizeof look->note,
+                       "not stopped: job %" PRId64 " runs on %s, which may be this child under a "
+                       "name of its own: let its task register as the payload's runner_name",
+                       strangers.job_id, strangers.runner);
+    return true;
+}
+
+/* Nomad is asked for the end of a child. One that was on no node is looked at again at once: it is
+ * dead, and its name is looked up once more. Another's task has its time to end. */
 static bool
 stop_child(struct look *look, struct failure *failure)
 {
@@ -176,8 +230,11 @@ stop_child(struct look *look, struct failure *failure)
     log_deed(look, "stopped");
     (void)snprintf(look->note, sizeof look->note, "its Nomad job was stopped");
     look->inquiry.child_is_stopped = true;
-    look->inquiry.child = CHILD_UNKNOWN;
-    look->inquiry.registration = REGISTRATION_UNKNOWN;
+    if (look->inquiry.placement == PLACEMENT_NONE) {
+        look->inquiry.child = CHILD_UNKNOWN;
+        look->inquiry.placement = PLACEMENT_UNKNOWN;
+        look->inquiry.registration = REGISTRATION_UNKNOWN;
+    }
     return true;
 }
 
@@ -191,8 +248,15 @@ ask_job(struct look *look, struct failure *failure)
 
     look->github_calls++;
     if (!github_job_get(look->tools->github, runner->repository, runner->job_id, &look->job,
-                        failure))
-        return false;
+                        failure)) {
+        /* A token that may not read jobs: with the child over, the job is taken to wait, since a
+         * runner too many is taken away again, and a job without one starves. */
+        if (failure->kind != FAILURE_FORBIDDEN || look->inquiry.child != CHILD_OVER)
+            return false;
+        log_message(look->tools->log, LOG_LEVEL_ERROR, "audit", "%s", failure->text.text);
+        look->inquiry.job = JOB_FACT_WAITS;
+        return true;
+    }
     switch (look->job.status) {
     case GITHUB_JOB_WAITING:
     case GITHUB_JOB_QUEUED:
@@ -283,23 +347,23 @@ look_step(struct look *look, enum step step, struct failure *failure)
         [STEP_ASK_CHILD] = ask_child,
         [STEP_ASK_PLACEMENT] = ask_placement,
         [STEP_ASK_WHY_UNPLACED] = ask_why_unplaced,
+        [STEP_ASK_STRANGERS] = ask_strangers,
         [STEP_ASK_JOB] = ask_job,
         [STEP_ASK_REGISTRATION] = ask_registration,
         [STEP_DELETE_REGISTRATION] = delete_registration,
         [STEP_STOP_CHILD] = stop_child,
     };
     bool is_deed = step == STEP_DELETE_REGISTRATION || step == STEP_STOP_CHILD;
-    bool is_nomads =
-        step != STEP_ASK_JOB && step != STEP_ASK_REGISTRATION && step != STEP_DELETE_REGISTRATION;
+    bool is_githubs = step_is_githubs(step);
 
     if (is_deed && !is_ours(look))
-        return failure_set(failure, is_nomads ? UPSTREAM_NOMAD : UPSTREAM_GITHUB,
+        return failure_set(failure, is_githubs ? UPSTREAM_GITHUB : UPSTREAM_NOMAD,
                            FAILURE_CONFIGURATION,
                            "a runner of another name prefix is not taken away from here: whoever "
                            "made it does that");
     if (!steps[step](look, failure))
         return false;
-    look->nomad_passed |= is_nomads;
-    look->github_passed |= !is_nomads;
+    look->github_passed |= is_githubs;
+    look->nomad_passed |= !is_githubs && step != STEP_ASK_STRANGERS;
     return true;
 }

@@ -27,7 +27,8 @@
 /* The ledger's own waiting is over when a story ends with its trouble: no need to press it. */
 #define LEDGER_REST_MS 1000
 
-#define DAY_MS (INT64_C(24) * 3600 * 1000)
+#define HOUR_S INT64_C(3600)
+#define DAY_MS (24 * HOUR_S * 1000)
 
 /* What there is to do, and when. */
 struct due {
@@ -420,7 +421,8 @@ keep_up(struct dispatcher *dispatcher, struct upkeep *upkeep)
         log_message(dispatcher->log, LOG_LEVEL_ERROR, "ledger", "upkeep: %s", reason.text);
         return;
     }
-    if (upkeep->recovered == 0 && upkeep->expired == 0 && upkeep->purged == 0)
+    if (upkeep->recovered == 0 && upkeep->expired == 0 && upkeep->purged == 0 &&
+        upkeep->pulled == 0)
         return;
     log_begin(&line, upkeep->recovered + upkeep->expired > 0 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO,
               "upkeep");
@@ -430,7 +432,23 @@ keep_up(struct dispatcher *dispatcher, struct upkeep *upkeep)
         log_number(&line, "expired", upkeep->expired);
     if (upkeep->purged > 0)
         log_number(&line, "purged", upkeep->purged);
+    if (upkeep->pulled > 0)
+        log_number(&line, "clock_set_back", upkeep->pulled);
     log_end(dispatcher->log, &line);
+}
+
+/* The furthest that anything can be put off: what lies further ahead was written before the clock
+ * was set back. */
+static int64_t
+horizon_ms(const struct config *config)
+{
+    const int64_t all_s[] = {config->server.retry_max_s, config->audit.interval_max_s,
+                             config->audit.discover_interval_s * 3};
+    int64_t most_s = HOUR_S; /* an upstream may ask for so long */
+
+    for (size_t i = 0; i < sizeof all_s / sizeof all_s[0]; i++)
+        most_s = all_s[i] > most_s ? all_s[i] : most_s;
+    return (most_s + 60) * 1000;
 }
 
 /* When the next piece of work is due. */
@@ -465,6 +483,7 @@ dispatcher_tick(struct dispatcher *dispatcher)
                                  .now_ms = now_ms,
                                  .boot_ms = clock_boot_ms(),
                                  .retention_ms = config->server.retention_d * DAY_MS,
+                                 .horizon_ms = horizon_ms(config),
                                  .next_due_at_ms = INT64_MAX},
                       .discovers = config->audit.discover_interval_s > 0,
                       .repository = {.now_ms = now_ms,

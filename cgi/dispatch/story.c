@@ -220,7 +220,8 @@ claim(const struct tools *tools, struct order *order, struct rh_reason *reason)
         .tokens = "[]",
         .out = order,
     };
-    enum ledger_error error = ledger_read(tools->ledger, order_is_due, &now_ms, reason);
+    struct order_look look = {.now_ms = now_ms, .limits = tools->limits};
+    enum ledger_error error = ledger_read(tools->ledger, order_is_due, &look, reason);
     char *tokens;
 
     if (error != LEDGER_OK)

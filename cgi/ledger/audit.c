@@ -45,13 +45,14 @@ pick(struct ledger_txn *txn, const struct audit_claim *claim)
     return txn_error(code);
 }
 
-/* Every look may need both upstreams. LEDGER_NOT_FOUND where one is left alone. */
+/* Every look begins with Nomad, and goes as far as it can without GitHub. LEDGER_NOT_FOUND where
+ * Nomad is left alone. */
 static enum ledger_error
 check_gates(struct ledger_txn *txn, int64_t now_ms, struct gates *gates)
 {
     enum ledger_error error = gates_read(txn, now_ms, gates);
 
-    if (error == LEDGER_OK && (gates->github == GATE_SHUT || gates->nomad == GATE_SHUT))
+    if (error == LEDGER_OK && gates->nomad == GATE_SHUT)
         error = LEDGER_NOT_FOUND;
     return error;
 }
@@ -70,6 +71,7 @@ audit_list_due(struct ledger_txn *txn, void *arg)
         error = budget_left(txn, list->now_ms, list->calls_per_hour, &audit.calls_left);
     if (error != LEDGER_OK)
         return error;
+    audit.github_is_shut = gates.github == GATE_SHUT;
     bind_number(&statement, list->now_ms);
     bind_number(&statement, list->most);
     while ((code = statement_step(&statement)) == SQLITE_ROW) {
@@ -131,6 +133,7 @@ audit_claim(struct ledger_txn *txn, void *arg)
         error = gates_probe(txn, &gates, claim->out->runner.name);
     if (error == LEDGER_OK)
         error = budget_left(txn, claim->now_ms, claim->calls_per_hour, &claim->out->calls_left);
+    claim->out->github_is_shut = gates.github == GATE_SHUT;
     return error;
 }
 
@@ -142,6 +145,7 @@ finish(struct ledger_txn *txn, const struct audit_step *step, bool *held)
     struct statement statement = txn_prepare(
         txn, "UPDATE runner SET lease_owner = NULL, child = coalesce(?5, child),"
              " placed_at_ms = iif(?7 AND placed_at_ms = 0, ?8, placed_at_ms),"
+             " ended_at_ms = iif(?11, iif(ended_at_ms = 0, ?8, ended_at_ms), 0),"
              /* Of one that an event moved while the look was under way, that knows better. */
              " github_id = iif(state = ?9 AND coalesce(job_id, 0) = ?10, ?4, github_id),"
              " note = iif(state = ?9 AND coalesce(job_id, 0) = ?10, ?6, note),"
@@ -168,6 +172,7 @@ finish(struct ledger_txn *txn, const struct audit_step *step, bool *held)
     bind_number(&statement, step->now_ms);
     bind_text(&statement, runner_state_text(step->audit->runner.state));
     bind_number(&statement, step->audit->runner.job_id);
+    bind_number(&statement, step->is_ended);
     error = txn_error(statement_step(&statement));
     *held = error == LEDGER_OK && sqlite3_changes(txn->db) > 0;
     return error;
@@ -263,7 +268,7 @@ audit_lose(struct ledger_txn *txn, void *arg)
         return error;
     error = lose_job(txn, loss);
     /* One that was busy and has lost its job is already further on than retiring. */
-    if (error == LEDGER_OK && step->audit->runner.state == RUNNER_BUSY)
+    if (error == LEDGER_OK && step->audit->runner.state == RUNNER_BUSY && !loss->is_taken)
         state = RUNNER_LEAVING;
     if (error == LEDGER_OK)
         error = runner_move(txn, step->audit->runner.name, state, 0, step->now_ms,
@@ -327,6 +332,32 @@ audit_failed(struct ledger_txn *txn, void *arg)
     if (error != LEDGER_OK || !held)
         return error;
     return put_off(txn, step->audit->runner.name, shut_until_ms);
+}
+
+enum ledger_error
+audit_find_strangers(struct ledger_txn *txn, void *arg)
+{
+    struct audit_strangers *strangers = arg;
+    /* Those that are audited by themselves: see report_apply. */
+    struct statement statement =
+        txn_prepare(txn, "SELECT id, runner FROM job WHERE audit_at_ms > 0 AND state = 'running'"
+                         " AND repository = ?1 AND changed_at_ms >= ?2 AND NOT EXISTS"
+                         " (SELECT 1 FROM runner WHERE name = job.runner) LIMIT 1");
+    int code;
+
+    strangers->job_id = 0;
+    bind_text(&statement, strangers->repository);
+    bind_number(&statement, strangers->since_ms);
+    code = statement_step(&statement);
+    if (code == SQLITE_ROW) {
+        const char *runner;
+
+        strangers->job_id = read_number(&statement);
+        runner = read_text(&statement);
+        (void)snprintf(strangers->runner, sizeof strangers->runner, "%s",
+                       runner == NULL ? "a runner without a name" : runner);
+    }
+    return txn_error(code);
 }
 
 enum ledger_error

@@ -18,10 +18,11 @@
 /* A runner under audit, with what the ledger believes of the job that it is for. */
 struct audit {
     struct runner runner;
-    enum job_state job; /* NONE where it is for none, or that one is forgotten */
-    bool is_counted_on; /* that job has no other runner */
-    int64_t job_lost;   /* runners that the job lost before */
-    int64_t calls_left; /* requests to GitHub that may only confirm what is believed */
+    enum job_state job;  /* NONE where it is for none, or that one is forgotten */
+    bool is_counted_on;  /* that job has no other runner */
+    int64_t job_lost;    /* runners that the job lost before */
+    bool github_is_shut; /* GitHub is left alone for now: see ledger/gate.h */
+    int64_t calls_left;  /* requests to GitHub that may only confirm what is believed */
 };
 
 /* The functions below are each a ledger_work; `arg` is the structure that stands before it. */
@@ -45,7 +46,7 @@ struct audit_list {
     audit_visitor visit;
     void *arg;
 };
-/* Reads the runners that are due and that nobody works on. Nothing, where a gate is shut. */
+/* Reads the runners that are due and that nobody works on. Nothing, where Nomad's gate is shut. */
 enum ledger_error audit_list_due(struct ledger_txn *txn, void *arg);
 
 /* One of many that rest. */
@@ -65,6 +66,15 @@ struct audit_roll {
 /* Nothing has to change for many runners at once. */
 enum ledger_error audit_rest_many(struct ledger_txn *txn, void *arg);
 
+struct audit_strangers {
+    const char *repository;
+    int64_t since_ms;
+    int64_t job_id; /* set: 0 where there is none */
+    char runner[RH_RUNNER_NAME_MAX + 1];
+};
+/* Finds a job that began to run since a moment, on a runner that is not in the ledger. */
+enum ledger_error audit_find_strangers(struct ledger_txn *txn, void *arg);
+
 /* What every step has in common. */
 struct audit_step {
     const struct audit *audit;
@@ -73,6 +83,7 @@ struct audit_step {
     int64_t next_look_ms;
     int64_t github_id;    /* of the registration, as far as it is known; 0 */
     bool is_placed;       /* the child was seen on a node */
+    bool is_ended;        /* the child was seen to be over, with all of its allocations */
     const char *child;    /* found for a runner that had none; else NULL */
     const char *note;     /* what was found, for a person; NULL for nothing new */
     int64_t github_calls; /* how often GitHub was asked */

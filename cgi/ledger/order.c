@@ -57,16 +57,25 @@ order_limits(const struct order_limit *limits, size_t len)
     return text;
 }
 
+/* Whether a job j's pool is not one of the full ones, a JSON array. One whose dispatch may have
+ * reached Nomad has its place already. `state <> 'gone'` is for the index. */
+#define HAS_ROOM(full)                                                               \
+    "j.pool NOT IN (SELECT value FROM json_each(" full ")) OR EXISTS (SELECT 1 FROM" \
+    " runner o WHERE o.job_id = j.id AND o.state <> 'gone'"                          \
+    " AND o.state IN ('minting', 'sent') AND o.sent_at_ms > 0)"
+
 /* The pools that have no room for another runner, as a JSON array, which the caller frees. A runner
- * that was named and never sent takes no room: were it otherwise, a few jobs that cannot be
+ * whose child is over takes none, though its registration may have to be waited for. One that was
+ * named and never sent takes none either: were it otherwise, a few jobs that cannot be
  * dispatched would stand in the way of all others. */
 static enum ledger_error
-find_full(struct ledger_txn *txn, const struct order_claim *claim, char **full)
+find_full(struct ledger_txn *txn, const char *limits, char **full)
 {
     struct statement statement = txn_prepare(
         txn, "WITH held AS (SELECT pool, count(*) AS runners,"
              " sum(placed_at_ms = 0 AND state IN ('minting', 'sent', 'live')) AS pending"
-             " FROM runner WHERE state <> 'gone' AND (sent_at_ms > 0 OR lease_owner IS NOT NULL)"
+             " FROM runner WHERE state <> 'gone' AND ended_at_ms = 0"
+             " AND (sent_at_ms > 0 OR lease_owner IS NOT NULL)"
              " GROUP BY pool)"
              " SELECT json_group_array(l.key) FROM json_each(?1) l JOIN held ON held.pool = l.key"
              " WHERE held.runners >= json_extract(l.value, '$.runners')"
@@ -74,7 +83,7 @@ find_full(struct ledger_txn *txn, const struct order_claim *claim, char **full)
              " AND held.pending >= json_extract(l.value, '$.pending'))");
     int code;
 
-    bind_text(&statement, claim->limits);
+    bind_text(&statement, limits);
     code = statement_step(&statement);
     *full = NULL;
     if (code != SQLITE_ROW)
@@ -89,16 +98,13 @@ static enum ledger_error
 pick(struct ledger_txn *txn, const struct order_claim *claim, bool without_github, const char *full,
      struct job *job)
 {
-    struct statement statement =
-        txn_prepare(txn, "SELECT " JOB_COLUMNS " FROM repository p CROSS JOIN job j"
-                         " ON j.repository = p.name LEFT JOIN runner r ON r.name = j.runner"
-                         " WHERE j.state = 'queued' AND j.next_attempt_at_ms <= ?1"
-                         " AND (?2 IS NULL OR p.name IN (SELECT value FROM json_each(?2)))"
-                         /* One whose dispatch may have reached Nomad has its place already. */
-                         " AND (j.pool NOT IN (SELECT value FROM json_each(?3))"
-                         " OR EXISTS (SELECT 1 FROM runner o WHERE o.job_id = j.id AND"
-                         " o.state IN ('minting', 'sent') AND o.sent_at_ms > 0))"
-                         " ORDER BY p.turn, p.name, j.created_at_ms, j.id LIMIT 1");
+    struct statement statement = txn_prepare(
+        txn, "SELECT " JOB_COLUMNS " FROM repository p CROSS JOIN job j"
+             " ON j.repository = p.name LEFT JOIN runner r ON r.name = j.runner"
+             " WHERE j.state = 'queued' AND j.next_attempt_at_ms <= ?1"
+             " AND (?2 IS NULL OR p.name IN (SELECT value FROM json_each(?2)))"
+             " AND (" HAS_ROOM("?3") ")"
+                                     " ORDER BY p.turn, p.name, j.created_at_ms, j.id LIMIT 1");
     int code;
 
     bind_number(&statement, claim->now_ms);
@@ -119,8 +125,8 @@ find_runner(struct ledger_txn *txn, struct order *order)
 {
     struct statement statement =
         txn_prepare(txn, "SELECT name, made_for, n, pool, sent_at_ms FROM runner"
-                         " WHERE job_id = ?1 AND state IN ('minting', 'sent')"
-                         " ORDER BY n DESC LIMIT 1");
+                         " WHERE job_id = ?1 AND state <> 'gone'"
+                         " AND state IN ('minting', 'sent') ORDER BY n DESC LIMIT 1");
     int code;
 
     bind_number(&statement, order->job.id);
@@ -213,13 +219,20 @@ take_turn(struct ledger_txn *txn, const struct order *order)
 enum ledger_error
 order_is_due(struct ledger_txn *txn, void *arg)
 {
-    const int64_t *now_ms = arg;
+    const struct order_look *look = arg;
     struct statement statement = txn_prepare(
-        txn, "SELECT 1 FROM job WHERE state = 'queued' AND next_attempt_at_ms <= ?1 LIMIT 1");
+        txn, "SELECT 1 FROM job j WHERE j.state = 'queued' AND j.next_attempt_at_ms <= ?1"
+             " AND (" HAS_ROOM("?2") ") LIMIT 1");
+    char *full;
+    enum ledger_error error = find_full(txn, look->limits, &full);
     int code;
 
-    bind_number(&statement, *now_ms);
+    if (error != LEDGER_OK)
+        return error;
+    bind_number(&statement, look->now_ms);
+    bind_text(&statement, full);
     code = statement_step(&statement);
+    free(full);
     return code == SQLITE_DONE ? LEDGER_NOT_FOUND : txn_error(code);
 }
 
@@ -236,7 +249,7 @@ order_claim(struct ledger_txn *txn, void *arg)
     if (error == LEDGER_OK && gates.nomad == GATE_SHUT)
         error = LEDGER_NOT_FOUND;
     if (error == LEDGER_OK)
-        error = find_full(txn, claim, &full);
+        error = find_full(txn, claim->limits, &full);
     if (error == LEDGER_OK)
         error = pick(txn, claim, gates.github == GATE_SHUT, full, &order->job);
     free(full);
@@ -308,7 +321,8 @@ advance(struct ledger_txn *txn, const struct order_step *step, enum runner_state
         bool keep_lease)
 {
     struct statement statement = txn_prepare(
-        txn, "UPDATE runner SET state = iif(state IN ('minting', 'sent'), ?2, state),"
+        txn, "UPDATE runner SET state = iif(state IN ('minting', 'sent')"
+             " OR (?2 = 'gone' AND state = 'retiring'), ?2, state),"
              " child = coalesce(?3, child), sent_at_ms = iif(?2 = 'sent', ?4, sent_at_ms),"
              " changed_at_ms = ?4, audit_at_ms = iif(state = 'retiring', ?4, ?5), audits = 0,"
              " lease_owner = iif(?6, lease_owner, NULL) WHERE name = ?1");

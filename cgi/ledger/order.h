@@ -57,8 +57,12 @@ char *order_limits(const struct order_limit *limits, size_t len);
 
 /* The functions below are each a ledger_work; `arg` is the structure that stands before it. */
 
-/* `arg` is the time, an int64_t. Whether a job waits that is due, whatever the gates and limits say
- * of it: LEDGER_OK, or LEDGER_NOT_FOUND. Only reads, which costs less than a claim in vain. */
+struct order_look {
+    int64_t now_ms;
+    const char *limits; /* see order_limits */
+};
+/* Whether a job waits that is due and whose pool has room, whatever the gates say of it: LEDGER_OK,
+ * or LEDGER_NOT_FOUND. Only reads, which costs less than a claim in vain. */
 enum ledger_error order_is_due(struct ledger_txn *txn, void *arg);
 
 struct order_claim {

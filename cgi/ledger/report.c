@@ -76,7 +76,9 @@ static enum ledger_error
 read_named(struct ledger_txn *txn, const struct job_report *report, struct scene *scene)
 {
     struct statement statement =
-        txn_prepare(txn, "SELECT state, coalesce(job_id, 0), pool FROM runner WHERE name = ?1");
+        txn_prepare(txn, "SELECT state, coalesce(job_id, 0), pool FROM runner WHERE name = ?1"
+                         /* A name is a runner's own in its repository alone. */
+                         " AND (?2 IS NULL OR repository = ?2 COLLATE NOCASE)");
     int code;
 
     (void)snprintf(scene->named, sizeof scene->named, "%s", named_runner(report, scene));
@@ -85,6 +87,7 @@ read_named(struct ledger_txn *txn, const struct job_report *report, struct scene
         return LEDGER_OK;
     scene->rules.named_is_own = strcmp(scene->named, scene->has) == 0;
     bind_text(&statement, scene->named);
+    bind_text(&statement, report->job->repository);
     code = statement_step(&statement);
     if (code == SQLITE_ROW) {
         scene->rules.named = runner_state_parse(read_text(&statement));
@@ -349,14 +352,69 @@ see_repository(struct ledger_txn *txn, const struct job_report *report)
     return txn_error(statement_step(&statement));
 }
 
+/* The name that a job's repository goes by in the ledger, where the report has another; "" where it
+ * has not. */
+static enum ledger_error
+read_old_name(struct ledger_txn *txn, const struct rh_workflow_job *job,
+              char old[RH_REPOSITORY_LEN_MAX + 1])
+{
+    struct statement statement =
+        txn_prepare(txn, "SELECT repository FROM job WHERE id = ?1 AND repository <> ?2");
+    int code;
+
+    old[0] = '\0';
+    bind_number(&statement, job->id);
+    bind_text(&statement, job->repository);
+    code = statement_step(&statement);
+    if (code == SQLITE_ROW)
+        (void)snprintf(old, RH_REPOSITORY_LEN_MAX + 1, "%s", read_text(&statement));
+    return txn_error(code);
+}
+
+/* A repository that was renamed or transferred: its jobs keep their ids, which are nobody else's,
+ * and its runners go along. */
+static enum ledger_error
+follow_rename(struct ledger_txn *txn, const struct job_report *report)
+{
+    static const char *const renames[] = {
+        "INSERT INTO repository (name, turn, seen_at_ms, discover_at_ms)"
+        " SELECT ?2, turn, seen_at_ms, discover_at_ms FROM repository WHERE name = ?1"
+        " ON CONFLICT (name) DO NOTHING",
+        "UPDATE job SET repository = ?2, repository_short = ?3, repository_url = ?4"
+        " WHERE repository = ?1",
+        "UPDATE runner SET repository = ?2 WHERE repository = ?1 COLLATE NOCASE",
+        "DELETE FROM listing WHERE repository = ?1", "DELETE FROM repository WHERE name = ?1"};
+    const struct rh_workflow_job *job = report->job;
+    const char *const texts[] = {NULL, job->repository, job->repository_short, job->repository_url};
+    char old[RH_REPOSITORY_LEN_MAX + 1];
+    enum ledger_error error =
+        job->repository == NULL ? LEDGER_NOT_FOUND : read_old_name(txn, job, old);
+
+    if (error != LEDGER_OK || old[0] == '\0')
+        return error == LEDGER_NOT_FOUND ? LEDGER_OK : error;
+    for (size_t i = 0; i < sizeof renames / sizeof renames[0]; i++) {
+        struct statement statement = txn_prepare(txn, renames[i]);
+        int parameters = sqlite3_bind_parameter_count(statement.handle);
+
+        bind_text(&statement, old);
+        for (int n = 1; n < parameters; n++)
+            bind_text(&statement, texts[n]);
+        if (statement_step(&statement) != SQLITE_DONE)
+            return txn_error(statement.code);
+    }
+    return LEDGER_OK;
+}
+
 enum ledger_error
 report_apply(struct ledger_txn *txn, void *arg)
 {
     struct job_report *report = arg;
     struct rules_outcome outcome;
     struct scene scene;
-    enum ledger_error error = read_scene(txn, report, &scene);
+    enum ledger_error error = follow_rename(txn, report);
 
+    if (error == LEDGER_OK)
+        error = read_scene(txn, report, &scene);
     if (error != LEDGER_OK)
         return error;
     outcome = rules_apply(&scene.rules);

@@ -19,7 +19,8 @@
 typedef bool (*report_covers)(const void *config, const char *pool, const char *labels);
 
 struct job_report {
-    /* Of one that is known only id, conclusion, runner_id and runner_name are read. */
+    /* Of one that is known only id, conclusion, runner_id and runner_name are read, and the
+     * repository where there is one. */
     const struct rh_workflow_job *job;
     enum job_event event;
     const char *pool; /* NULL where none serves it: then only a job that is known, or that runs on

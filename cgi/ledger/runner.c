@@ -84,7 +84,8 @@ runner_release(struct ledger_txn *txn, int64_t job_id, int64_t now_ms)
     struct statement statement =
         txn_prepare(txn, "UPDATE runner SET state = 'retiring', job_id = NULL, audits = 0,"
                          " note = NULL, changed_at_ms = ?2, audit_at_ms = ?2"
-                         " WHERE job_id = ?1 AND state IN ('minting', 'sent', 'live')");
+                         " WHERE job_id = ?1 AND state <> 'gone'"
+                         " AND state IN ('minting', 'sent', 'live')");
 
     bind_number(&statement, job_id);
     bind_number(&statement, now_ms);

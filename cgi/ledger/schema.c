@@ -114,12 +114,21 @@ static const char schema_2[] =
     "  created_at_ms INTEGER NOT NULL,"
     "  sent_at_ms INTEGER NOT NULL DEFAULT 0,"
     "  placed_at_ms INTEGER NOT NULL DEFAULT 0," /* when it was first seen on a node */
+    "  ended_at_ms INTEGER NOT NULL DEFAULT 0,"  /* when its child was first seen to be over */
     "  changed_at_ms INTEGER NOT NULL"
     ") STRICT, WITHOUT ROWID;"
+    /* Before this, no runner's end was seen: those of ended jobs are looked at one after another,
+     * so that GitHub is not asked about a week of them at once. */
     "INSERT INTO runner_2 (name, made_for, n, job_id, pool, repository, state, child, lease_owner,"
-    "  lease_until_ms, created_at_ms, sent_at_ms, changed_at_ms)"
-    "  SELECT name, job_id, n, job_id, pool, repository, state, child, lease_owner,"
-    "  lease_until_ms, created_at_ms, sent_at_ms, changed_at_ms FROM runner;"
+    "  lease_until_ms, created_at_ms, sent_at_ms, changed_at_ms, ended_at_ms, audit_at_ms)"
+    "  SELECT r.name, r.job_id, r.n, r.job_id, r.pool, r.repository,"
+    "  CASE WHEN j.state NOT IN ('done', 'failed', 'expired') OR r.state = 'gone' THEN r.state"
+    "    WHEN r.state = 'live' THEN 'leaving' ELSE 'retiring' END,"
+    "  r.child, r.lease_owner, r.lease_until_ms, r.created_at_ms, r.sent_at_ms, r.changed_at_ms,"
+    "  iif(j.state IN ('done', 'failed', 'expired'), r.changed_at_ms, 0),"
+    "  unixepoch() * 1000 + 2000 * row_number() OVER"
+    "    (ORDER BY j.state IN ('done', 'failed', 'expired'), r.created_at_ms DESC)"
+    "  FROM runner r JOIN job j ON j.id = r.job_id;"
     "DROP TABLE runner;"
     "ALTER TABLE runner_2 RENAME TO runner;"
     "CREATE INDEX runner_made_for ON runner (made_for, n);"

@@ -4,6 +4,7 @@
  */
 #include "ledger/upkeep.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include <runhook/payload.h>
@@ -21,7 +22,7 @@ recover(struct ledger_txn *txn, const char *runner, struct upkeep *upkeep)
     struct statement queue =
         txn_prepare(txn, "UPDATE job SET state = 'queued', next_attempt_at_ms = 0,"
                          " changed_at_ms = ?2 WHERE state = 'assigned' AND runner = ?1"
-                         " AND EXISTS (SELECT 1 FROM runner WHERE name = ?1"
+                         " AND id = (SELECT job_id FROM runner WHERE name = ?1"
                          " AND state IN ('minting', 'sent'))");
     struct statement release =
         txn_prepare(txn, "UPDATE runner SET lease_owner = NULL WHERE name = ?1");
@@ -67,10 +68,11 @@ find_orphan(struct ledger_txn *txn, const struct upkeep *upkeep,
 static enum ledger_error
 release(struct ledger_txn *txn, const struct upkeep *upkeep)
 {
-    struct statement statement = txn_prepare(
-        txn, "UPDATE runner SET state = 'retiring', job_id = NULL, audits = 0,"
-             " changed_at_ms = ?1, audit_at_ms = ?1 WHERE state IN ('minting', 'sent', 'live')"
-             " AND job_id IN (SELECT id FROM job WHERE state = 'expired')");
+    struct statement statement =
+        txn_prepare(txn, "UPDATE runner SET state = 'retiring', job_id = NULL, audits = 0,"
+                         " changed_at_ms = ?1, audit_at_ms = ?1"
+                         " WHERE state <> 'gone' AND state IN ('minting', 'sent', 'live')"
+                         " AND job_id IN (SELECT id FROM job WHERE state = 'expired')");
 
     bind_number(&statement, upkeep->now_ms);
     return txn_error(statement_step(&statement));
@@ -130,6 +132,57 @@ purge(struct ledger_txn *txn, struct upkeep *upkeep)
                       upkeep, &upkeep->purged);
 }
 
+/* The times that rows are due at, each with its index: ?1 is the furthest that they can be. */
+#define AHEAD_JOBS "job WHERE state = 'queued' AND next_attempt_at_ms > ?1"
+#define AHEAD_RUNNERS \
+    "runner WHERE state IN ('live', 'retiring', 'busy', 'leaving') AND audit_at_ms > ?1"
+#define AHEAD_RUNNING "job WHERE audit_at_ms > 0 AND audit_at_ms > ?1"
+#define AHEAD_REPOSITORIES "repository WHERE discover_at_ms > ?1"
+#define AHEAD_UPSTREAMS "upstream WHERE shut_until_ms > ?1"
+
+/* Makes due what lies ahead of all that the configuration can put off. */
+static enum ledger_error
+pull_back(struct ledger_txn *txn, struct upkeep *upkeep)
+{
+    static const char *const pulls[] = {
+        "UPDATE job SET next_attempt_at_ms = 0 WHERE id IN (SELECT id FROM " AHEAD_JOBS ")",
+        "UPDATE runner SET audit_at_ms = ?2 WHERE name IN (SELECT name FROM " AHEAD_RUNNERS ")",
+        "UPDATE job SET audit_at_ms = ?2 WHERE id IN (SELECT id FROM " AHEAD_RUNNING ")",
+        "UPDATE repository SET discover_at_ms = ?2 WHERE name IN (SELECT name "
+        "FROM " AHEAD_REPOSITORIES ")",
+        "UPDATE upstream SET shut_until_ms = 1 WHERE name IN (SELECT name FROM " AHEAD_UPSTREAMS
+        ")"};
+
+    for (size_t i = 0; i < sizeof pulls / sizeof pulls[0]; i++) {
+        struct statement statement = txn_prepare(txn, pulls[i]);
+
+        bind_number(&statement, upkeep->now_ms + upkeep->horizon_ms);
+        if (sqlite3_bind_parameter_count(statement.handle) > 1)
+            bind_number(&statement, upkeep->now_ms);
+        if (statement_step(&statement) != SQLITE_DONE)
+            return txn_error(statement.code);
+        upkeep->pulled += sqlite3_changes(txn->db);
+    }
+    return LEDGER_OK;
+}
+
+/* Whether there is any. */
+static enum ledger_error
+find_ahead(struct ledger_txn *txn, const struct upkeep *upkeep, bool *found)
+{
+    struct statement statement = txn_prepare(
+        txn,
+        "SELECT EXISTS (SELECT 1 FROM " AHEAD_JOBS ") OR EXISTS (SELECT 1 FROM " AHEAD_RUNNERS
+        ") OR EXISTS (SELECT 1 FROM " AHEAD_RUNNING ") OR EXISTS (SELECT 1 FROM " AHEAD_REPOSITORIES
+        ") OR EXISTS (SELECT 1 FROM " AHEAD_UPSTREAMS ")");
+    int code;
+
+    bind_number(&statement, upkeep->now_ms + upkeep->horizon_ms);
+    code = statement_step(&statement);
+    *found = code == SQLITE_ROW && read_number(&statement) != 0;
+    return txn_error(code);
+}
+
 enum ledger_error
 upkeep_run(struct ledger_txn *txn, void *arg)
 {
@@ -137,7 +190,7 @@ upkeep_run(struct ledger_txn *txn, void *arg)
     char runner[RH_RUNNER_NAME_MAX + 1];
     enum ledger_error error;
 
-    upkeep->recovered = upkeep->expired = upkeep->purged = 0;
+    upkeep->recovered = upkeep->expired = upkeep->purged = upkeep->pulled = 0;
     while ((error = find_orphan(txn, upkeep, runner)) == LEDGER_OK) {
         error = recover(txn, runner, upkeep);
         if (error != LEDGER_OK)
@@ -145,6 +198,8 @@ upkeep_run(struct ledger_txn *txn, void *arg)
     }
     if (error == LEDGER_NOT_FOUND)
         error = expire(txn, upkeep);
+    if (error == LEDGER_OK)
+        error = pull_back(txn, upkeep);
     return error == LEDGER_OK ? purge(txn, upkeep) : error;
 }
 
@@ -178,6 +233,7 @@ upkeep_due(struct ledger_txn *txn, void *arg)
                          " WHERE state = 'gone'");
     char runner[RH_RUNNER_NAME_MAX + 1];
     int64_t created_at_ms, ended_at_ms, gone_at_ms;
+    bool is_ahead = false;
     enum ledger_error error = read_oldest(&due, &upkeep->next_due_at_ms);
 
     if (error == LEDGER_OK)
@@ -186,7 +242,9 @@ upkeep_due(struct ledger_txn *txn, void *arg)
         error = read_oldest(&ended, &ended_at_ms);
     if (error == LEDGER_OK)
         error = read_oldest(&gone, &gone_at_ms);
-    if (error != LEDGER_OK || created_at_ms < upkeep->now_ms - JOB_LIFE_MS ||
+    if (error == LEDGER_OK)
+        error = find_ahead(txn, upkeep, &is_ahead);
+    if (error != LEDGER_OK || is_ahead || created_at_ms < upkeep->now_ms - JOB_LIFE_MS ||
         ended_at_ms < upkeep->now_ms - upkeep->retention_ms ||
         gone_at_ms < upkeep->now_ms - upkeep->retention_ms)
         return error;

@@ -175,25 +175,27 @@ nomad_children(struct nomad *nomad, const char *parent, int64_t from_s, int64_t 
     return done;
 }
 
-/* Whether a child has this token. One that is collected by now has none. */
+/* Whether a child has this token, and this runner. One that is collected by now has none. */
 static bool
-check_token(struct nomad *nomad, const char *id, const char *idempotency_token, bool *is_it,
-            struct failure *failure)
+check_token(struct nomad *nomad, const char *id, const char *idempotency_token,
+            const char *runner_name, bool *is_it, struct failure *failure)
 {
     struct nomad_child child;
 
     *is_it = false;
     if (!nomad_child(nomad, id, &child, failure))
         return failure->kind == FAILURE_NOT_FOUND;
-    *is_it =
-        child.idempotency_token != NULL && strcmp(child.idempotency_token, idempotency_token) == 0;
+    *is_it = child.idempotency_token != NULL && child.runner_name != NULL &&
+             strcmp(child.idempotency_token, idempotency_token) == 0 &&
+             strcmp(child.runner_name, runner_name) == 0;
     nomad_child_fini(&child);
     return true;
 }
 
 bool
 nomad_find_child(struct nomad *nomad, const char *parent, const char *idempotency_token,
-                 int64_t from_s, int64_t to_s, char **child, struct failure *failure)
+                 const char *runner_name, int64_t from_s, int64_t to_s, char **child,
+                 struct failure *failure)
 {
     cJSON *jobs = list_children(nomad, parent, from_s, to_s, failure);
     int candidates = 0;
@@ -214,7 +216,7 @@ nomad_find_child(struct nomad *nomad, const char *parent, const char *idempotenc
                 failure_set(failure, UPSTREAM_NOMAD, FAILURE_OVERSIZED,
                             "%.64s has too many children to find one of them by its token", parent);
         else
-            done = check_token(nomad, id, idempotency_token, &is_it, failure);
+            done = check_token(nomad, id, idempotency_token, runner_name, &is_it, failure);
         if (is_it) {
             *child = strdup(id);
             done = *child != NULL ||

@@ -75,11 +75,14 @@ bool nomad_children(struct nomad *nomad, const char *parent, int64_t from_s, int
 /*
  * Finds the child that a dispatch made whose answer was lost: of the children of `parent` that were
  * dispatched from `from_s` to `to_s` (their ids carry the second), the one with this idempotency
- * token. GET /v1/jobs?prefix=…, then each of these children. `*child` is NULL where there is none;
- * else the caller frees it. FAILURE_FORBIDDEN where the token may not list or read jobs,
- * FAILURE_OVERSIZED where there are more than 512 to read.
+ * token and this runner in its payload. One of the same token with another runner is another
+ * receiver's, and there can be no second one under that token. GET /v1/jobs?prefix=…, then each of
+ * these children. `*child` is NULL where there is none; else the caller frees it. FAILURE_FORBIDDEN
+ * where the token may not list or read jobs, FAILURE_OVERSIZED where there are more than 512 to
+ * read.
  */
 bool nomad_find_child(struct nomad *nomad, const char *parent, const char *idempotency_token,
-                      int64_t from_s, int64_t to_s, char **child, struct failure *failure);
+                      const char *runner_name, int64_t from_s, int64_t to_s, char **child,
+                      struct failure *failure);
 
 #endif

@@ -34,7 +34,9 @@ tools_jitter(const char *name, int64_t n)
 
     for (const char *c = name; *c != '\0'; c++)
         hash = (hash ^ (unsigned char)*c) * 16777619U;
-    return (hash ^ (uint32_t)n) * 16777619U >> 8;
+    hash = (hash ^ (uint32_t)n) * 16777619U;
+    hash = (hash ^ hash >> 15) * 16777619U; /* so that a small n tells in every bit */
+    return hash ^ hash >> 13;
 }
 
 struct policy_decision

@@ -89,7 +89,7 @@ job "github-runner" {
 
   group "runner" {
     # A runner is for one job. Started again it could only fail, or worse, take another job that has
-    # a runner of its own on the way.
+    # a runner of its own on the way. Where the job still waits, runhook sends another runner.
     restart {
       attempts = 0
       mode     = "fail"
@@ -102,7 +102,7 @@ job "github-runner" {
 
     # Nor does another client start it again when this one is lost, while it may still run the job:
     # it stays "unknown" until the client is back. Before Nomad 1.8 this was
-    # `prevent_reschedule_on_lost = true` (1.7); older ones cannot be told.
+    # `prevent_reschedule_on_lost = true` (1.7), in the group itself; older ones cannot be told.
     disconnect {
       replace = false
     }

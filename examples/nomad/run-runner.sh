@@ -22,7 +22,7 @@ set -euo pipefail
 
 payload=${NOMAD_TASK_DIR:?}/payload.json
 # Seen by both tasks. A step can write it or delete it, and gains nothing: one removal too many or
-# too few, and GitHub removes an ephemeral runner that is offline for a day by itself.
+# too few, and runhook looks the name up as well, once this is all over.
 registered=${NOMAD_ALLOC_DIR:?}/data/registered
 runner_home=${RUNNER_HOME:-/home/runner}
 
@@ -157,12 +157,12 @@ remove() {
         say "no registration is left"
     elif [[ -n $(jq -r '.jit_config // empty | "yes"' "$payload") ]]; then
         rm -f -- "$payload"
-        say "a just-in-time registration may be left; only GitHub's API can remove it"
+        say "a just-in-time registration may be left; only GitHub's API can remove it, and runhook does"
     elif unregister; then
         rm -f -- "$registered"
         say "the registration is removed"
     else
-        die "a registration may be left: GitHub removes it after a day offline"
+        die "a registration may be left: runhook removes it, or GitHub after a day offline"
     fi
 }
 

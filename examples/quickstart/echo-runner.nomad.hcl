@@ -1,5 +1,6 @@
 # The job of the quick start: takes the place of github-runner.nomad.hcl on `nomad agent -dev` and
-# prints what a runner would do, with the credential masked. It downloads and registers nothing.
+# prints what a runner would do, with the credential masked. It downloads and registers nothing, and
+# ends at once; what GitHub would say of its job, the quick start posts.
 
 job "github-runner" {
   type        = "batch"

@@ -1,7 +1,5 @@
 """Fixtures of the end-to-end tests."""
 
-import contextlib
-
 import pytest
 
 from .support.clock import DrivenClock
@@ -40,21 +38,24 @@ def make_traffic(make_site, tmp_path):
     """Makes sites of which a test moves GitHub, Nomad and the time, with `runhook serve` in them.
     Keyword arguments change sections of the configuration; of the stand-ins, `github_options` and
     `nomad_options`."""
-    with contextlib.ExitStack() as stack:
-        def make(*, github_options=None, nomad_options=None, serve=True, **sections):
-            clock = DrivenClock(tmp_path)
-            site = make_site(github={"clock": clock.now, **(github_options or {})},
-                             nomad={"clock": clock.now, **(nomad_options or {})})
-            site.configure("audit", **TIMES)
-            for section, keys in sections.items():
-                site.configure(section.replace("_", " "), **keys)
-            traffic = Traffic(site, clock)
-            stack.enter_context(traffic.watched())
-            if serve:
-                traffic.serve()
-            return traffic
+    made = []
 
-        yield make
+    def make(*, github_options=None, nomad_options=None, serve=True, **sections):
+        clock = DrivenClock(tmp_path)
+        site = make_site(github={"clock": clock.now, **(github_options or {})},
+                         nomad={"clock": clock.now, **(nomad_options or {})})
+        site.configure("audit", **TIMES)
+        for section, keys in sections.items():
+            site.configure(section.replace("_", " "), **keys)
+        traffic = Traffic(site, clock)
+        made.append(traffic)
+        if serve:
+            traffic.serve()
+        return traffic
+
+    yield make
+    for traffic in made:
+        traffic.check()
 
 
 @pytest.fixture

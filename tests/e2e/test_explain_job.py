@@ -221,7 +221,7 @@ class TestStates:
         assert "; runners lost: 1" in lines["state"]
         assert f"nomad alloc logs -job {child.id}" in lines["error"]
         assert lines["runner"] == "none"
-        assert lines["next"].endswith(f"mend what is wrong, then `runhook jobs retry {delivery.id}`")
+        assert lines["next"].endswith(f"what is wrong, then `runhook jobs retry {delivery.id}`")
         assert words(explain(audited_site, delivery))[:3] == ["queued", "dispatched", "failed"]
 
     def test_expired(self, make_site, tmp_path):
@@ -259,8 +259,8 @@ class TestWaiting:
         slow_site.wait_for_event(event="dispatch", job=first.id, outcome="retry")
         second = tell(slow_site, workflow_job())
         wait_until(lambda: second.id in slow_site.jobs(), "it is in the ledger")
-        assert re.search(r"; Nomad is left alone, and asked again in \d+[mh]: Nomad does not accept "
-                         r"the token", told(slow_site, second)["next"])
+        assert re.search(r"; Nomad is left alone, and asked again in \d+[mh]: Nomad does not "
+                         r"accept the token", told(slow_site, second)["next"])
         # Whose own failure it was has its words once.
         assert told(slow_site, first)["next"].count("does not accept the token") == 1
 
@@ -275,7 +275,7 @@ class TestWaiting:
         site.configure("pool linux", max_runners=1)
         dispatched(site)
         delivery = tell(site, workflow_job())
-        assert "pool linux has 1 runners, and its max_runners is 1" in told(site, delivery)["next"]
+        assert "pool linux is full (runners: 1, max_runners: 1): " in told(site, delivery)["next"]
         assert explain(site, delivery)["runner"] is None
 
     def test_too_many_wait_for_placement(self, make_site):
@@ -283,7 +283,7 @@ class TestWaiting:
         site.configure("pool linux", max_pending=1)
         dispatched(site)
         delivery = tell(site, workflow_job())
-        assert ("1 runners of pool linux wait for placement in Nomad, and its max_pending is 1"
+        assert ("pool linux is held back (waiting for placement in Nomad: 1, max_pending: 1): "
                 in told(site, delivery)["next"])
 
     def test_no_pool_serves_it_any_more(self, site):
@@ -302,7 +302,8 @@ class TestWaiting:
         slow_site.wait_for_event(event="dispatch", job=delivery.id, outcome="retry")
         assert process.stop() == 0
         assert slow_site.run("jobs", "retry", str(delivery.id)).code == 0
-        assert "`runhook serve`, or the next `runhook dispatch`" in told(slow_site, delivery)["next"]
+        outlook = told(slow_site, delivery)["next"]
+        assert "`runhook serve`, or the next `runhook dispatch`" in outlook
 
 
 class TestNomadCannotBeAsked:

@@ -14,7 +14,8 @@ from .world import World
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="python3 -m simulation", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="python3 -m simulation",
+                                     description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("seed", type=int)
     parser.add_argument("--driver", help="the program (default: that of build/release)")
     parser.add_argument("--quiet", action="store_true", help="tell only the end")

@@ -47,9 +47,52 @@ class Ledger:
         return [f"job {job} waits with several runners: {runners}" for job, runners in rows]
 
 
+class Drain:
+    """How long supply outlives demand, in each repository: with no job waiting or running there,
+    its runners are gone within one audit interval and idle_timeout. A runner's idle time counts
+    from when its task started; and a job that was cancelled while it waited for room in its pool,
+    with the word of that lost, is given a runner when demand is long over."""
+
+    SLACK_S = 30  # the world's own steps, and what a stopped task takes to end
+
+    def __init__(self, world):
+        self.world = world
+        audit = world.settings.audit
+        self.bound_s = audit["interval"] + audit["idle_timeout"] + self.SLACK_S
+        self.longest_s = 0
+        self._since_ms = {}  # repository -> when it last had demand, or a runner that started
+        self._told = set()
+        self._supply = set()  # repositories with runners, at the last look
+
+    def restart(self, repository):
+        self._since_ms[repository] = self.world.timeline.now_ms
+        self._told.discard(repository)
+
+    def look(self):
+        forge = self.world.forge
+        for job in forge.pending:
+            if job.status != "waiting" and forge.stories[job.id].is_ours:
+                self.restart(job.repository)
+        supply = {runner.repository for runner in forge.registrations()}
+        supply |= {child.meta["REPO_FULL_NAME"] for child in self.world.cluster.living()}
+        for repository in sorted(supply):
+            if repository not in self._supply:
+                self.restart(repository)
+            self._judge(repository)
+        self._supply = supply
+        return not supply
+
+    def _judge(self, repository):
+        drain_s = (self.world.timeline.now_ms - self._since_ms[repository]) / 1000
+        self.longest_s = max(self.longest_s, drain_s)
+        if drain_s > self.bound_s and repository not in self._told:
+            self._told.add(repository)
+            self.world.violation(f"{repository} has runners {drain_s:.0f} s after its last job's "
+                                 f"end, which is more than {self.bound_s} s")
+
+
 def final_violations(world):
-    return [*_jobs(world), *_leftovers(world), *_requests(world), *world.ledger.unrest(),
-            *_slowness(world)]
+    return [*_jobs(world), *_leftovers(world), *_requests(world), *world.ledger.unrest()]
 
 
 def _jobs(world):
@@ -85,24 +128,6 @@ def _requests(world):
                 yield f"{request.method} {request.target} -> {request.response.status}"
 
 
-def _slowness(world):
-    """Supply ends soon after demand: a runner that idles is retired after idle_timeout, as soon as
-    one look finds it so; one that never registered, after register_timeout; and a row is looked at
-    once more for the end of what was begun."""
-    audit = world.settings.audit
-    bound_s = audit["idle_timeout"] + audit["register_timeout"] + 2 * audit["interval_max"]
-    if drain_s(world) is not None and drain_s(world) > bound_s:
-        yield (f"the last runner was gone {drain_s(world):.0f} s after the last job's end, which "
-               f"is more than {bound_s} s")
-
-
-def drain_s(world):
-    """From the last job's end to no child and no registration; None where it did not come."""
-    if world.cleared_ms is None or world.forge.pending:
-        return None
-    return max(0, world.cleared_ms - world.forge.last_end_ms) / 1000
-
-
 def busiest_hour(world):
     """The most requests to GitHub in an hour that counted against its limit."""
     times = [request.at for request in world.forge.github.server.requests
@@ -127,5 +152,5 @@ def summary(world):
             **{f"deliveries_{key}": value for key, value in world.courier.counts.items()},
             "kills": getattr(world.program, "kills", 0),
             "requests": [len(server.requests) for server in world.servers],
-            "busiest_hour": busiest_hour(world), "drain_s": drain_s(world),
+            "busiest_hour": busiest_hour(world), "drain_s": world.drain.longest_s,
             "simulated_h": round(world.timeline.elapsed_s / HOUR_S, 1)}

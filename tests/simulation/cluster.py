@@ -80,6 +80,7 @@ class Cluster:
         if not task.is_alive:
             return
         self.nomad.start(task.allocation)
+        self.world.drain.restart(task.child.meta["REPO_FULL_NAME"])
         delay_s = self.rng.uniform(3, 25)
         if task.phase in ("starting", "crashing"):
             self.timeline.after(self.rng.uniform(0, delay_s), self._fail, task)

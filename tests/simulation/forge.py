@@ -48,7 +48,6 @@ class Forge:
         self.sessions = []
         self.pending = set()  # jobs that are not over
         self.is_demand_over = False
-        self.last_end_ms = 0
         self._planned = 0
         if self.settings.stranger:
             registration = self.actions.add_runner(REPOSITORIES[0], STRANGER, LINUX, False)
@@ -210,7 +209,6 @@ class Forge:
     def _complete(self, job, conclusion):
         self.actions.complete(job, conclusion)
         self.pending.discard(job)
-        self.last_end_ms = self.timeline.now_ms
         self.world.say("job %d over: %s", job.id, conclusion)
         self.world.courier.send("completed", job)
         run = job.run

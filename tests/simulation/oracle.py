@@ -124,4 +124,5 @@ class Oracle:
 class Answer:
     def __init__(self, response):
         self.status = response.status
-        self.json = json.loads(response.body) if response.body else None
+        is_json = ("Content-Type", "application/json") in response.headers
+        self.json = json.loads(response.body) if is_json else None

@@ -7,7 +7,8 @@ REPOSITORIES = ("octo-harbor/lighthouse", "octo-harbor/tide-tables", "Quayside/c
 LINUX = ("self-hosted", "linux")
 GPU = ("self-hosted", "linux", "gpu")
 POOLS = {"linux": (LINUX, "runner-linux"), "gpu": (GPU, "runner-gpu")}
-LABELS_ASKED = (("self-hosted",), LINUX, LINUX, ("Self-Hosted", "Linux"), GPU, ("self-hosted", "GPU"))
+LABELS_ASKED = (("self-hosted",), LINUX, LINUX, ("Self-Hosted", "Linux"), GPU,
+                ("self-hosted", "GPU"))
 
 
 class Settings:

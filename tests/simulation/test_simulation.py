@@ -16,7 +16,7 @@ from .checks import Ledger, final_violations, summary
 from .driver import find_driver
 from .forge import STRANGER
 from .oracle import Oracle
-from .settings import Settings
+from .settings import REPOSITORIES, Settings
 from .world import World
 
 if os.environ.get("RUNHOOK_SIMULATION_SEED"):
@@ -126,13 +126,6 @@ class Idle(Oracle):
         pass
 
 
-class Careless(Oracle):
-    """Leaves what it does not need any more."""
-
-    def retire(self, child):
-        pass
-
-
 class Untidy(Oracle):
     """Leaves the registrations of the dead."""
 
@@ -141,20 +134,51 @@ class Untidy(Oracle):
 
 
 class Hasty(Untidy):
-    """Stops a child without a word to GitHub."""
-
-    def retire(self, child):
-        self.stop(child)
-
-
-class Brutal(Oracle):
-    """Stops whatever runs."""
+    """Stops a child that is idle, without a word to GitHub."""
 
     def work(self):
         super().work()
-        for task in self.world.cluster.tasks.values():
-            if task.is_alive and task.session is not None and task.session.job is not None:
+        for task in list(self.world.cluster.tasks.values()):
+            if task.is_alive and task.session is not None and task.session.job is None:
                 self.stop(task.child)
+
+
+class Wasteful(Oracle):
+    """Makes a runner that nobody asked for, and leaves it."""
+
+    has_wasted = False
+
+    def work(self):
+        super().work()
+        forge = self.world.forge
+        if forge.is_demand_over and not (forge.pending or self.has_wasted):
+            self.has_wasted = True
+            self.dispatch(REPOSITORIES[4])
+
+    def retire(self, child):
+        pass
+
+
+class Late(Wasteful):
+    """As wasteful, but for two hours."""
+
+    def retire(self, child):
+        if self.world.timeline.seconds() > child.submitted_at + 2 * 3600:
+            Oracle.retire(self, child)
+
+
+class Brutal(Oracle):
+    """Stops a child in which a job runs."""
+
+    has_stopped = False
+
+    def work(self):
+        super().work()
+        busy = [task for task in self.world.cluster.tasks.values()
+                if task.is_alive and task.session is not None and task.session.job is not None]
+        if busy and not self.has_stopped:
+            self.has_stopped = True
+            self.stop(busy[0].child)
 
 
 class Meddling(Oracle):
@@ -176,25 +200,6 @@ class Sweeping(Oracle):
             self.ask_nomad("DELETE", "/v1/job/runner-gpu")
 
 
-class Late(Oracle):
-    """Retires nothing in the first two hours after the last job."""
-
-    def work(self):
-        if (self.world.forge.pending or not self.world.forge.is_demand_over
-                or self.world.timeline.now_ms > self.world.forge.last_end_ms + 7200_000):
-            super().work()
-
-    def supply(self, repository):
-        if self.world.forge.is_demand_over and not self.waiting(repository):
-            self.dispatch_once(repository)
-        super().supply(repository)
-
-    def dispatch_once(self, repository):
-        if not hasattr(self, "_done"):
-            self._done = True
-            self.dispatch(repository)
-
-
 class Deaf(Oracle):
     def deliver(self, *_):
         return 503
@@ -212,12 +217,12 @@ class Unknown(Oracle):
 @pytest.mark.parametrize("program, expected, changes", [
     (Idle, r"job \d+ \(.*\) is still queued", {}),
     (Hasty, r"runner oracle-\d+ \(\d+\) is still registered", {"children_lost": 0}),
-    (Careless, r"child runner-gpu/dispatch-\S+ of oracle-\d+ is still running", {}),
+    (Wasteful, r"child runner-gpu/dispatch-\S+ of oracle-\d+ is still running", {}),
     (Untidy, r"runner oracle-\d+ \(\d+\) is still registered, offline", {"children_lost": 0.3}),
     (Brutal, r"was stopped while job \d+ ran in it", {}),
     (Meddling, r"workshop-1 was deleted, which is somebody else's", {"stranger": True}),
     (Sweeping, r"the parameterized job runner-gpu was stopped", {}),
-    (Late, r"the last runner was gone \d+ s after the last job's end", {}),
+    (Late, r"m-sailor/dotfiles has runners \d+ s after its last job's end", {}),
     (Deaf, r"(queued|in_progress|completed) of job \d+ was answered 503", {}),
     (Unknown, r"GET /repos/octo-harbor/lighthouse/actions/runners -> 401", {}),
 ], ids=lambda value: getattr(value, "__name__", ""))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from e2e.support import deliveries
 
-from .checks import Ledger, final_violations
+from .checks import Drain, Ledger, final_violations
 from .cluster import NOMAD_TOKEN, Cluster
 from .courier import Courier
 from .forge import API_TOKEN, Forge
@@ -40,6 +40,7 @@ class World:
         self.directory = Path(tempfile.mkdtemp(prefix="runhook-simulation-",
                                                dir=memory if memory.is_dir() else None))
         self.timeline = Timeline(self.directory / "clock")
+        self.drain = Drain(self)
         self.courier = Courier(self)
         self.forge = Forge(self)
         self.cluster = Cluster(self)
@@ -54,7 +55,7 @@ class World:
             for server in self.servers:
                 server.handler = self._served_by(server.handler)
         self._checked_ms = 0
-        self.cleared_ms = None  # since when there is neither a child nor a registration of ours
+        self.is_cleared = False  # there is neither a child nor a registration of ours
 
     def _served_by(self, standin):
         return lambda request: self.program.serve(standin, request)
@@ -130,15 +131,12 @@ class World:
             self._checked_ms = timeline.now_ms
             for text in self.ledger.doubled_jobs():
                 self.violation(text)
-        if self.cluster.living() or self.forge.registrations():
-            self.cleared_ms = None
-        elif self.cleared_ms is None:
-            self.cleared_ms = timeline.now_ms
+        self.is_cleared = self.drain.look()
 
     def _is_lively(self):
-        return bool(self.forge.pending or self.cleared_ms is None)
+        return bool(self.forge.pending or not self.is_cleared)
 
     @property
     def is_quiet(self):
         return (not self.forge.pending and not self.courier.on_their_way
-                and self.cleared_ms is not None)
+                and self.is_cleared)

@@ -66,8 +66,9 @@ class WorkflowRun:
                       "html_url": f"https://github.com/{full_name}",
                       "url": f"https://api.github.com/repos/{full_name}"}
         return {"id": self.id, "name": self.name, "node_id": "WFR_kwLOMD7wV88AAAAC",
-                "head_branch": self.head_branch, "head_sha": _SHA, "path": ".github/workflows/ci.yml",
-                "display_title": self.name, "run_number": 1, "event": "push", "status": status,
+                "head_branch": self.head_branch, "head_sha": _SHA,
+                "path": ".github/workflows/ci.yml", "display_title": self.name, "run_number": 1,
+                "event": "push", "status": status,
                 "conclusion": "success" if status == "completed" else None,
                 "workflow_id": 159038, "run_attempt": self.attempt,
                 "url": f"https://api.github.com/repos/{full_name}/actions/runs/{self.id}",

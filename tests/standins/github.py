@@ -247,7 +247,8 @@ class GitHub:
             return None, _error(404, "Not Found", DOCS)
         if full_name.lower() in (self.denied if refused is None else refused):
             return None, _error(403, "Resource not accessible by personal access token",
-                                docs or f"{RUNNER_DOCS}#create-a-registration-token-for-a-repository")
+                                docs or f"{RUNNER_DOCS}#create-a-registration-token-for-a-"
+                                "repository")
         return full_name, None
 
     def _create_registration_token(self, request, owner, name):

@@ -350,7 +350,8 @@ class Nomad:
             if request.headers.get(name) != value:
                 return Response(403, CLOUDFLARE_REFUSAL,
                                 [("Content-Type", "text/html; charset=UTF-8"),
-                                 ("Server", "cloudflare"), ("CF-RAY", f"{self.rng.getrandbits(64):016x}")])
+                                 ("Server", "cloudflare"),
+                                 ("CF-RAY", f"{self.rng.getrandbits(64):016x}")])
         try:
             if self.task_api:
                 self._authenticate_task(request)

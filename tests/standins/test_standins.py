@@ -7,6 +7,7 @@ import datetime
 import http.client
 import json
 import re
+import selectors
 import signal
 import socket
 import ssl
@@ -17,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from standins import AclToken, GitHub, Nomad, ParameterizedJob
+from standins import (AclToken, GitHub, Nomad, ParameterizedJob, RegistrationRefused,
+                      alloc_metric)
 from standins.certificates import Certificates
 from standins.faults import (Answer, Close, Delay, Drip, Garbage, Oversized, Reset, Stall,
                              Truncated)
@@ -488,6 +490,348 @@ class TestServer:
         (entry,) = [json.loads(line) for line in path.read_text().splitlines()]
         assert (entry["method"], entry["target"], entry["status"]) == (
             "POST", "/v1/job/github-runner/dispatch", 200)
+
+
+REPOSITORY = "octo/hello"
+ACTIONS = f"/repos/{REPOSITORY}/actions"
+
+
+class TestRunners:
+    def register(self, github, name="r-1", labels=("self-hosted", "linux")):
+        _, body, _ = mint(Client(github.url))
+        return github.register_runner(REPOSITORY, name, labels, body["token"])
+
+    def test_a_registration_needs_a_good_token(self, github):
+        with pytest.raises(RegistrationRefused):
+            github.register_runner(REPOSITORY, "r-1", ["self-hosted"], "A" * 29)
+        _, body, _ = mint(Client(github.url))
+        with pytest.raises(RegistrationRefused):
+            github.register_runner("octo/other", "r-1", ["self-hosted"], body["token"])
+        github.expire_registration_tokens()
+        with pytest.raises(RegistrationRefused):
+            github.register_runner(REPOSITORY, "r-1", ["self-hosted"], body["token"])
+
+    def test_list_by_name(self, github):
+        runners = [self.register(github, f"r-{number}") for number in (1, 10)]
+        runners[0].online = False
+        client = Client(github.url)
+        status, body, _ = mint(client, f"{ACTIONS}/runners?name=r-1&per_page=100", "GET")
+        assert status == 200 and body["total_count"] == 1
+        (runner,) = body["runners"]
+        assert (runner["id"], runner["name"], runner["status"], runner["busy"]) == (
+            runners[0].id, "r-1", "offline", False)
+        assert [label["name"] for label in runner["labels"]] == ["self-hosted", "linux"]
+        github.finds_names = False
+        assert mint(client, f"{ACTIONS}/runners?name=r-1", "GET")[1]["total_count"] == 2
+        assert mint(client, "/repos/octo/other/actions/runners", "GET")[1]["runners"] == []
+
+    def test_pages(self, github):
+        for number in range(5):
+            self.register(github, f"r-{number}")
+        client = Client(github.url)
+        names = []
+        path = f"{ACTIONS}/runners?per_page=2"
+        while path:
+            _, body, headers = mint(client, path, "GET")
+            assert body["total_count"] == 5
+            names += [runner["name"] for runner in body["runners"]]
+            link = re.match(r'<([^>]+)>; rel="next"', headers["Link"] or "")
+            path = link and link[1].removeprefix(github.url)
+        assert names == [f"r-{number}" for number in range(5)]
+        assert mint(client, f"{ACTIONS}/runners?per_page=2&page=9", "GET")[1]["runners"] == []
+
+    def test_the_same_name_again_is_another_registration(self, github):
+        first, second = self.register(github), self.register(github)
+        assert first.id != second.id
+        assert list(github.actions.runners.values()) == [second]
+        # A name is one repository's own.
+        other = github.actions.add_runner("octo/other", "r-1", ["self-hosted"])
+        assert set(github.actions.runners.values()) == {second, other}
+
+    def test_delete(self, github):
+        client = Client(github.url)
+        runner = self.register(github)
+        path = f"{ACTIONS}/runners/{runner.id}"
+        run = github.actions.add_run(REPOSITORY)
+        job = github.actions.add_job(run, "build", ["self-hosted"])
+        github.actions.begin(job, runner.id, runner.name)
+        status, body, _ = mint(client, path, "DELETE")
+        assert (status, body["message"]) == (
+            422, 'Runner "r-1" is currently running a job and cannot be deleted.')
+        github.actions.complete(job, "success")
+        assert mint(client, path.replace("hello", "other"), "DELETE")[0] == 404
+        status, body, headers = mint(client, path, "DELETE")
+        assert (status, body, headers["Content-Length"]) == (204, "", None)
+        assert mint(client, path, "DELETE")[:2] == (404, {
+            "message": "Not Found", "status": "404", "documentation_url":
+            "https://docs.github.com/rest/actions/self-hosted-runners"
+            "#delete-a-self-hosted-runner-from-a-repository"})
+        for wrong in ("x", "-1", "1.5", "%31x"):
+            assert mint(client, f"{ACTIONS}/runners/{wrong}", "DELETE")[0] == 404
+
+    @pytest.mark.parametrize("labels, covered", [
+        (["self-hosted"], True), (["Self-Hosted", "LINUX"], True), (["linux"], True), ([], True),
+        (["self-hosted", "gpu"], False), (["self-hosted "], False),
+    ])
+    def test_labels_are_covered_without_regard_to_case(self, github, labels, covered):
+        assert self.register(github, labels=("self-hosted", "Linux")).covers(labels) == covered
+
+    @pytest.mark.parametrize("method, path", [
+        ("GET", f"{ACTIONS}/runners"), ("DELETE", f"{ACTIONS}/runners/1")])
+    def test_permission(self, method, path):
+        with GitHub(tokens=[API_TOKEN], denied=["Octo/Hello"]) as github:
+            status, body, _ = mint(Client(github.url), path, method)
+            assert (status, body["message"]) == (
+                403, "Resource not accessible by personal access token")
+            assert mint(Client(github.url), f"{ACTIONS}/runs", "GET")[0] == 200
+        with GitHub(tokens=[API_TOKEN], unreadable=["octo/hello"]) as github:
+            assert mint(Client(github.url), f"{ACTIONS}/runners", "GET")[0] == 200
+
+
+class TestRuns:
+    @pytest.fixture
+    def run(self, github):
+        return github.actions.add_run(REPOSITORY)
+
+    def test_a_job_from_its_queue_to_its_end(self, github, run):
+        client = Client(github.url)
+        job = github.actions.add_job(run, "build", ["self-hosted", "linux"])
+
+        def seen():
+            status, body, _ = mint(client, f"{ACTIONS}/jobs/{job.id}", "GET")
+            assert status == 200 and body["id"] == job.id > 2**31 and body["run_id"] == run.id
+            assert body["labels"] == ["self-hosted", "linux"] and body["run_attempt"] == 1
+            return body["status"], body["conclusion"], body["runner_id"], body["runner_name"]
+
+        assert seen() == ("queued", None, None, None)
+        runner = github.actions.add_runner(REPOSITORY, "r-1", ["self-hosted", "linux"])
+        github.actions.begin(job, runner.id, runner.name)
+        assert runner.busy and seen() == ("in_progress", None, runner.id, "r-1")
+        github.actions.complete(job, "failure")
+        assert not runner.busy and seen() == ("completed", "failure", runner.id, "r-1")
+
+    def test_a_job_that_never_ran(self, github, run):
+        job = github.actions.add_job(run, "build", ["self-hosted"])
+        github.actions.complete(job, "cancelled")
+        _, body, _ = mint(Client(github.url), f"{ACTIONS}/jobs/{job.id}", "GET")
+        assert (body["conclusion"], body["runner_id"], body["runner_name"]) == ("cancelled", 0, "")
+
+    @pytest.mark.parametrize("path", ["jobs/1", "jobs/x", "runs/1/jobs", "runs/x/jobs"])
+    def test_unknown(self, github, path):
+        status, body, _ = mint(Client(github.url), f"{ACTIONS}/{path}", "GET")
+        assert (status, body["message"]) == (404, "Not Found")
+
+    def test_anothers_are_not_found(self, github, run):
+        job = github.actions.add_job(run, "build", ["self-hosted"])
+        client = Client(github.url)
+        for path in (f"jobs/{job.id}", f"runs/{run.id}/jobs"):
+            assert mint(client, f"{ACTIONS}/{path}", "GET")[0] == 200
+            assert mint(client, f"/repos/octo/other/actions/{path}", "GET")[0] == 404
+
+    def test_runs_by_status(self, github, run):
+        client = Client(github.url)
+        actions = github.actions
+        jobs = [actions.add_job(run, name, ["self-hosted"]) for name in ("build", "test")]
+
+        def listed():
+            result = {}
+            for status in ("queued", "in_progress", "completed"):
+                _, body, _ = mint(client, f"{ACTIONS}/runs?status={status}&per_page=100", "GET")
+                result[status] = [each["id"] for each in body["workflow_runs"]]
+            return [status for status, ids in result.items() if ids == [run.id]]
+
+        assert listed() == ["queued"]
+        actions.begin(jobs[0], 21, "r-1")
+        assert listed() == ["in_progress"]
+        actions.complete(jobs[0], "success")
+        assert listed() == ["in_progress"]
+        actions.complete(jobs[1], "cancelled")
+        assert listed() == ["completed"]
+        newer = actions.add_run(REPOSITORY)
+        _, body, _ = mint(client, f"{ACTIONS}/runs", "GET")
+        assert [each["id"] for each in body["workflow_runs"]] == [newer.id, run.id]
+
+    def test_jobs_of_the_latest_attempt(self, github, run):
+        client = Client(github.url)
+        first = [github.actions.add_job(run, name, ["self-hosted"]) for name in ("build", "test")]
+        run.attempt = 2
+        again = github.actions.add_job(run, "test", ["self-hosted"])
+
+        def ids(query):
+            _, body, _ = mint(client, f"{ACTIONS}/runs/{run.id}/jobs{query}", "GET")
+            return [job["id"] for job in body["jobs"]]
+
+        assert ids("?filter=latest") == ids("") == [first[0].id, again.id]
+        assert ids("?filter=all") == [first[0].id, first[1].id, again.id]
+
+    def test_what_is_unchanged_costs_nothing(self, github, run):
+        client = Client(github.url)
+        path = f"{ACTIONS}/runs?status=queued"
+        _, _, headers = mint(client, path, "GET")
+        etag, left = headers["ETag"], int(headers["x-ratelimit-remaining"])
+        assert re.fullmatch(r'W/"[0-9a-f]{64}"', etag)
+        for known in (etag, etag.removeprefix("W/"), f'"x", {etag}'):
+            status, body, headers = mint(client, path, "GET", If_None_Match=known)
+            assert (status, body, headers["ETag"]) == (304, "", etag)
+            assert int(headers["x-ratelimit-remaining"]) == left
+        github.actions.add_job(run, "build", ["self-hosted"])
+        status, body, headers = mint(client, path, "GET", If_None_Match=etag)
+        assert status == 200 and headers["ETag"] != etag and body["total_count"] == 1
+        assert int(headers["x-ratelimit-remaining"]) == left - 1
+
+    @pytest.mark.parametrize("path", ["runs", "jobs/1", "runs/1/jobs"])
+    def test_permission(self, path):
+        with GitHub(tokens=[API_TOKEN], unreadable=["octo/hello"]) as github:
+            status, body, _ = mint(Client(github.url), f"{ACTIONS}/{path}", "GET")
+            assert (status, body["message"]) == (
+                403, "Resource not accessible by personal access token")
+            assert mint(Client(github.url))[0] == 201
+
+
+class TestChildren:
+    @pytest.fixture
+    def nomad(self):
+        tokens = [ACL_TOKEN, AclToken("stops", {"submit-job"}), AclToken("reads", {"read-job"}),
+                  AclToken("lists", {"list-jobs"}), AclToken("dispatches", {"dispatch-job"})]
+        with Nomad(jobs=[ParameterizedJob("github-runner", meta_required=META)], tokens=tokens,
+                   placement="never") as server:
+            yield server
+
+    @pytest.fixture
+    def child(self, nomad):
+        dispatch(Client(nomad.url))
+        return nomad.children[0]
+
+    @staticmethod
+    def ask(nomad, child, suffix="", method="GET", token=ACL_TOKEN):
+        path = "/v1/job/" + child.id.replace("/", "%2F") + suffix
+        status, body, _ = Client(nomad.url)(method, path, X_Nomad_Token=token)
+        return status, json.loads(body) if status == 200 else body.decode()
+
+    def test_placement(self, nomad, child):
+        assert self.ask(nomad, child)[1]["Status"] == "pending"
+        assert self.ask(nomad, child, "/allocations") == (200, [])
+        nomad.fail_to_place(child, alloc_metric(nodes=2, exhausted={"memory": 2}))
+        status, evaluations = self.ask(nomad, child, "/evaluations")
+        assert status == 200
+        assert [(each["Status"], each["TriggeredBy"]) for each in evaluations] == [
+            ("blocked", "queued-allocs"), ("complete", "job-register")]
+        assert evaluations[1]["BlockedEval"] == evaluations[0]["ID"]
+        metric = evaluations[1]["FailedTGAllocs"]["runner"]
+        assert (metric["NodesEvaluated"], metric["DimensionExhausted"],
+                metric["ConstraintFiltered"]) == (2, {"memory": 2}, None)
+
+        allocation = nomad.place(child, started=False)
+        assert self.ask(nomad, child)[1]["Status"] == "running"
+        (stub,) = self.ask(nomad, child, "/allocations")[1]
+        assert (stub["ID"], stub["ClientStatus"], stub["TaskStates"]) == (
+            allocation.id, "pending", None)
+        assert [each["FailedTGAllocs"] for each in
+                self.ask(nomad, child, "/evaluations")[1]] == [None]
+
+        nomad.start(allocation)
+        (stub,) = self.ask(nomad, child, "/allocations")[1]
+        assert (stub["ClientStatus"], stub["TaskStates"]["runner"]["State"]) == (
+            "running", "running")
+        started = datetime.datetime.fromisoformat(
+            re.sub(r"000Z$", "+00:00", stub["TaskStates"]["runner"]["StartedAt"]))
+        assert abs(started.timestamp() - time.time()) < 5
+
+        nomad.end(child, allocation, "failed")
+        (stub,) = self.ask(nomad, child, "/allocations")[1]
+        assert (stub["ClientStatus"], stub["TaskStates"]["runner"]["State"],
+                stub["TaskStates"]["runner"]["Failed"]) == ("failed", "dead", True)
+        assert self.ask(nomad, child)[1]["Status"] == "dead"
+
+    def test_a_lost_allocation_and_its_replacement(self, nomad, child):
+        lost = nomad.place(child)
+        nomad.place(child)
+        nomad.end(child, lost, "lost")
+        assert [stub["ClientStatus"] for stub in self.ask(nomad, child, "/allocations")[1]] == [
+            "lost", "running"]
+        assert self.ask(nomad, child)[1]["Status"] == "running"
+
+    def test_stop(self, nomad, child):
+        nomad.place(child)
+        status, body = self.ask(nomad, child, method="DELETE")
+        assert status == 200 and body["EvalID"]
+        body = self.ask(nomad, child)[1]
+        assert (body["Status"], body["Stop"]) == ("dead", True)
+        (stub,) = self.ask(nomad, child, "/allocations")[1]
+        assert (stub["DesiredStatus"], stub["ClientStatus"]) == ("stop", "complete")
+        nomad.collect()
+        assert self.ask(nomad, child) == (404, "job not found")
+        for suffix in ("/allocations", "/evaluations"):
+            assert self.ask(nomad, child, suffix) == (200, [])
+        # Nomad makes no difference between a job that it has stopped and one that it has not.
+        assert self.ask(nomad, child, method="DELETE")[0] == 200
+
+    def test_a_stopped_task_may_take_its_time(self, nomad, child):
+        stopped = []
+        nomad.on_stop = stopped.append
+        allocation = nomad.place(child)
+        assert self.ask(nomad, child, method="DELETE")[0] == 200
+        assert stopped == [child] and child.status == "dead"
+        (stub,) = self.ask(nomad, child, "/allocations")[1]
+        assert (stub["DesiredStatus"], stub["ClientStatus"]) == ("stop", "running")
+        nomad.end(child, allocation)
+        assert self.ask(nomad, child, "/allocations")[1][0]["ClientStatus"] == "complete"
+
+    def test_list_by_prefix(self, nomad, child):
+        dispatch(Client(nomad.url), query="?idempotency_token=7.1")
+        client = Client(nomad.url)
+
+        def listed(prefix):
+            status, body, _ = client("GET", f"/v1/jobs?prefix={prefix}", X_Nomad_Token="lists")
+            assert status == 200
+            return json.loads(body)
+
+        stubs = listed("github-runner/dispatch-")
+        assert {stub["ID"] for stub in stubs} == {each.id for each in nomad.children}
+        assert {(stub["ParentID"], stub["Status"]) for stub in stubs} == {
+            ("github-runner", "pending")}
+        assert "DispatchIdempotencyToken" not in stubs[0] and "Payload" not in stubs[0]
+        assert [stub["ID"] for stub in listed(child.id.replace("/", "%2F"))] == [child.id]
+        assert listed("nobody/dispatch-") == []
+
+    @pytest.mark.parametrize("method, suffix, needed", [
+        ("GET", "", "reads"), ("GET", "/allocations", "reads"), ("GET", "/evaluations", "reads"),
+        ("DELETE", "", "stops")])
+    def test_acl(self, nomad, child, method, suffix, needed):
+        for token in ("reads", "stops", "lists", "dispatches", "wrong"):
+            assert self.ask(nomad, child, suffix, method, token)[0] == (
+                200 if token == needed else 403)
+        assert Client(nomad.url)("GET", "/v1/jobs?prefix=x", X_Nomad_Token="reads")[0] == 403
+
+    @pytest.mark.parametrize("suffix", ["/allocations", "/evaluations"])
+    def test_methods(self, nomad, child, suffix):
+        assert self.ask(nomad, child, suffix, "POST") == (405, "Invalid method")
+
+    def test_one_child_is_collected(self, nomad, child):
+        dispatch(Client(nomad.url))
+        other = nomad.children[1]
+        for each in (child, other):
+            nomad.finish(each)
+        nomad.collect(child)
+        assert nomad.children == [other]
+
+
+def test_a_server_without_threads():
+    """The owner waits for what comes, and answers on its own thread."""
+    with Nomad(threaded=False) as nomad:
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(lambda: Client(nomad.url)("GET", "/v1/status/leader"))
+            while not asked.done():
+                for ready, _ in select_ready(nomad.server.sockets()):
+                    nomad.server.turn(ready)
+            assert asked.result()[:2] == (200, b'"127.0.0.1:4647"')
+
+
+def select_ready(sockets):
+    with selectors.DefaultSelector() as selector:
+        for each in sockets:
+            selector.register(each, selectors.EVENT_READ)
+        return [(key.fileobj, events) for key, events in selector.select(0.01)]
 
 
 @pytest.mark.parametrize("script, arguments, request_line", [

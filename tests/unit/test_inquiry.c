@@ -19,11 +19,11 @@
 #define ANSWER 80000
 
 /* What the configuration says, and a runner that was sent a while ago. */
-#define DEFAULTS                                                                             \
-    .was_sent = true, .has_child = true, .now_ms = NOW, .changed_at_ms = AGO(40000),         \
-    .sent_at_ms = AGO(100000), .interval_ms = INTERVAL, .interval_max_ms = INTERVAL_MAX,     \
-    .idle_timeout_ms = IDLE, .register_timeout_ms = REGISTER,                                \
-    .placement_timeout_ms = PLACEMENT, .leave_timeout_ms = LEAVE, .answer_timeout_ms = ANSWER
+#define DEFAULTS                                                                                 \
+    .was_sent = true, .has_child = true, .now_ms = NOW, .changed_at_ms = AGO(40000),             \
+    .sent_at_ms = AGO(100000), .interval_ms = INTERVAL, .interval_max_ms = INTERVAL_MAX,         \
+    .idle_timeout_ms = IDLE, .register_timeout_ms = REGISTER, .placement_timeout_ms = PLACEMENT, \
+    .leave_timeout_ms = LEAVE, .answer_timeout_ms = ANSWER
 
 /* -- Each state, and what is learned of it ------------------------------------------------------
  */
@@ -38,10 +38,22 @@ struct row {
 /* A row's inquiry: members that are given again override the defaults. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
-#define LIVE(...) {DEFAULTS, .state = RUNNER_LIVE, .has_job = true, .may_confirm = true, __VA_ARGS__}
-#define BUSY(...) {DEFAULTS, .state = RUNNER_BUSY, .has_job = true, .may_confirm = true, __VA_ARGS__}
-#define LEAVING(...) {DEFAULTS, .state = RUNNER_LEAVING, __VA_ARGS__}
-#define RETIRING(...) {DEFAULTS, .state = RUNNER_RETIRING, __VA_ARGS__}
+#define LIVE(...)                                                                         \
+    {                                                                                     \
+        DEFAULTS, .state = RUNNER_LIVE, .has_job = true, .may_confirm = true, __VA_ARGS__ \
+    }
+#define BUSY(...)                                                                         \
+    {                                                                                     \
+        DEFAULTS, .state = RUNNER_BUSY, .has_job = true, .may_confirm = true, __VA_ARGS__ \
+    }
+#define LEAVING(...)                                   \
+    {                                                  \
+        DEFAULTS, .state = RUNNER_LEAVING, __VA_ARGS__ \
+    }
+#define RETIRING(...)                                   \
+    {                                                   \
+        DEFAULTS, .state = RUNNER_RETIRING, __VA_ARGS__ \
+    }
 
 static const struct row rows[] = {
     /* What no dispatch of it can have reached Nomad. */
@@ -65,6 +77,14 @@ static const struct row rows[] = {
     {"named", LIVE(.state = RUNNER_MINTING, .child = CHILD_RUNNING), STEP_REST, 0},
     {"gone", LIVE(.state = RUNNER_GONE, .child = CHILD_OVER), STEP_REST, 0},
 
+    /* Nomad alone, while GitHub is left alone. */
+    {"GitHub is shut", LIVE(.github_is_shut = true), STEP_ASK_CHILD, 0},
+    {"GitHub is shut, ended", LIVE(.github_is_shut = true, .child = CHILD_OVER), STEP_REST, 60000},
+    {"GitHub is shut, retiring",
+     RETIRING(.github_is_shut = true, .child = CHILD_RUNNING, .has_id = true), STEP_REST, INTERVAL},
+    {"GitHub is shut, never sent", RETIRING(.github_is_shut = true, .was_sent = false), STEP_GONE,
+     0},
+
     /* Live, and not placed. */
     {"unplaced", LIVE(.child = CHILD_PENDING), STEP_ASK_WHY_UNPLACED, 0},
     {"unplaced, known why", LIVE(.child = CHILD_PENDING, .knows_why = true), STEP_ASK_JOB, 0},
@@ -72,7 +92,7 @@ static const struct row rows[] = {
      LIVE(.child = CHILD_PENDING, .knows_why = true, .changed_at_ms = AGO(INTERVAL - 1)), STEP_REST,
      60000},
     {"unplaced, and GitHub was asked enough",
-     LIVE(.child = CHILD_PENDING, .knows_why = true, .may_confirm = false), STEP_REST, 60000},
+     LIVE(.child = CHILD_PENDING, .knows_why = true, .may_confirm = false), STEP_REST, INTERVAL},
     {"unplaced for so long that GitHub is asked nevertheless",
      LIVE(.child = CHILD_PENDING, .knows_why = true, .may_confirm = false,
           .sent_at_ms = AGO(PLACEMENT)),
@@ -89,7 +109,8 @@ static const struct row rows[] = {
     {"unplaced, job over", LIVE(.child = CHILD_PENDING, .knows_why = true, .job = JOB_FACT_OVER),
      STEP_APPLY_JOB, INTERVAL},
     {"unplaced, job runs elsewhere",
-     LIVE(.child = CHILD_PENDING, .knows_why = true, .job = JOB_FACT_RUNS_THERE), STEP_APPLY_JOB, 0},
+     LIVE(.child = CHILD_PENDING, .knows_why = true, .job = JOB_FACT_RUNS_THERE), STEP_APPLY_JOB,
+     0},
     {"unplaced, just before its credential is too old",
      LIVE(.child = CHILD_PENDING, .knows_why = true, .job = JOB_FACT_WAITS,
           .sent_at_ms = AGO(PLACEMENT - 1)),
@@ -108,13 +129,14 @@ static const struct row rows[] = {
     {"runs, placed", LIVE(.child = CHILD_RUNNING, .placement = PLACEMENT_SOME),
      STEP_ASK_REGISTRATION, 0},
     {"runs, placed, and GitHub was asked enough",
-     LIVE(.child = CHILD_RUNNING, .placement = PLACEMENT_SOME, .may_confirm = false), STEP_REST, 0},
+     LIVE(.child = CHILD_RUNNING, .placement = PLACEMENT_SOME, .may_confirm = false), STEP_REST,
+     INTERVAL},
     {"runs for so long that GitHub is asked nevertheless",
      LIVE(.child = CHILD_RUNNING, .placement = PLACEMENT_SOME, .may_confirm = false,
           .changed_at_ms = AGO(REGISTER)),
      STEP_ASK_REGISTRATION, 0},
-    {"registered", LIVE(.child = CHILD_RUNNING, .placement = PLACEMENT_SOME,
-                        .registration = REGISTRATION_IDLE),
+    {"registered",
+     LIVE(.child = CHILD_RUNNING, .placement = PLACEMENT_SOME, .registration = REGISTRATION_IDLE),
      STEP_ASK_JOB, 0},
     {"registered and idle, just before its time",
      LIVE(.child = CHILD_RUNNING, .placement = PLACEMENT_SOME, .registration = REGISTRATION_IDLE,
@@ -141,6 +163,14 @@ static const struct row rows[] = {
      LIVE(.child = CHILD_RUNNING, .placement = PLACEMENT_SOME, .registration = REGISTRATION_IDLE,
           .job = JOB_FACT_WAITS, .interval_ms = 400000),
      STEP_REST, 400000},
+    {"placed, and its task does not start",
+     LIVE(.child = CHILD_RUNNING, .placement = PLACEMENT_SOME, .registration = REGISTRATION_ABSENT,
+          .job = JOB_FACT_WAITS, .sent_at_ms = AGO(PLACEMENT - 1)),
+     STEP_REST, 1},
+    {"placed, and its task did not start for so long",
+     LIVE(.child = CHILD_RUNNING, .placement = PLACEMENT_SOME, .registration = REGISTRATION_ABSENT,
+          .job = JOB_FACT_WAITS, .sent_at_ms = AGO(PLACEMENT)),
+     STEP_LOST_WAITING, 0},
     {"not registered, just before its time",
      LIVE(.child = CHILD_RUNNING, .placement = PLACEMENT_SOME, .registration = REGISTRATION_ABSENT,
           .job = JOB_FACT_WAITS, .started_at_ms = AGO(REGISTER - 1)),
@@ -166,6 +196,27 @@ static const struct row rows[] = {
           .job = JOB_FACT_OVER, .started_at_ms = AGO(IDLE)),
      STEP_APPLY_JOB, 0},
 
+    {"GitHub has no such job, and the runner may be about to run it",
+     LIVE(.child = CHILD_RUNNING, .placement = PLACEMENT_SOME, .registration = REGISTRATION_IDLE,
+          .job = JOB_FACT_ABSENT, .started_at_ms = AGO(IDLE - 1)),
+     STEP_REST, 1},
+    {"GitHub has no such job, and the runner has idled for its time",
+     LIVE(.child = CHILD_RUNNING, .placement = PLACEMENT_SOME, .registration = REGISTRATION_IDLE,
+          .job = JOB_FACT_ABSENT, .started_at_ms = AGO(IDLE)),
+     STEP_APPLY_JOB, INTERVAL},
+    {"unplaced, GitHub has no such job",
+     LIVE(.child = CHILD_PENDING, .knows_why = true, .job = JOB_FACT_ABSENT,
+          .changed_at_ms = AGO(IDLE - 1)),
+     STEP_REST, 60000},
+    {"unplaced, GitHub has had no such job for so long",
+     LIVE(.child = CHILD_PENDING, .knows_why = true, .job = JOB_FACT_ABSENT,
+          .changed_at_ms = AGO(IDLE)),
+     STEP_ASK_REGISTRATION, 0},
+    {"unplaced, GitHub has had no such job for so long, and tells of runners",
+     LIVE(.child = CHILD_PENDING, .knows_why = true, .job = JOB_FACT_ABSENT,
+          .changed_at_ms = AGO(IDLE), .registration = REGISTRATION_ABSENT),
+     STEP_APPLY_JOB, 0},
+
     /* Live, and its child ended. */
     {"ended", LIVE(.child = CHILD_OVER), STEP_ASK_JOB, 0},
     {"ended, also where GitHub was asked enough", LIVE(.child = CHILD_OVER, .may_confirm = false),
@@ -173,6 +224,11 @@ static const struct row rows[] = {
     {"ended, its job waits", LIVE(.child = CHILD_OVER, .job = JOB_FACT_WAITS), STEP_LOST_ENDED,
      INTERVAL},
     {"ended, its job is over", LIVE(.child = CHILD_OVER, .job = JOB_FACT_OVER), STEP_APPLY_JOB, 0},
+    {"ended, GitHub has no such job", LIVE(.child = CHILD_OVER, .job = JOB_FACT_ABSENT),
+     STEP_ASK_REGISTRATION, 0},
+    {"ended, GitHub has no such job, and tells of runners",
+     LIVE(.child = CHILD_OVER, .job = JOB_FACT_ABSENT, .registration = REGISTRATION_ABSENT),
+     STEP_APPLY_JOB, 0},
     {"ended, its job runs there", LIVE(.child = CHILD_OVER, .job = JOB_FACT_RUNS_THERE),
      STEP_APPLY_JOB, 0},
     {"ended, its job runs here", LIVE(.child = CHILD_OVER, .job = JOB_FACT_RUNS_HERE),
@@ -186,12 +242,35 @@ static const struct row rows[] = {
     {"busy, runs", BUSY(.child = CHILD_RUNNING), STEP_REST, 60000},
     {"busy, runs for long", BUSY(.child = CHILD_RUNNING, .audits = 2), STEP_ASK_JOB, 0},
     {"busy, runs for long, and GitHub was asked enough",
-     BUSY(.child = CHILD_RUNNING, .audits = 2, .may_confirm = false), STEP_REST, 240000},
-    {"busy, runs for very long", BUSY(.child = CHILD_RUNNING, .audits = 99, .may_confirm = false),
-     STEP_REST, INTERVAL_MAX},
-    {"busy, ended", BUSY(.child = CHILD_OVER, .may_confirm = false), STEP_ASK_JOB, 0},
-    {"busy, ended, its job is over", BUSY(.child = CHILD_OVER, .job = JOB_FACT_OVER),
+     BUSY(.child = CHILD_RUNNING, .audits = 2, .may_confirm = false), STEP_REST, INTERVAL},
+    {"busy, runs for very long",
+     BUSY(.child = CHILD_RUNNING, .audits = 99, .job = JOB_FACT_RUNS_HERE), STEP_REST,
+     INTERVAL_MAX},
+    {"busy, ended, and its task may not be", BUSY(.child = CHILD_OVER), STEP_ASK_PLACEMENT, 0},
+    {"busy, ended", BUSY(.child = CHILD_OVER, .placement = PLACEMENT_NONE, .may_confirm = false),
+     STEP_ASK_JOB, 0},
+    {"busy, ended, its job is over",
+     BUSY(.child = CHILD_OVER, .placement = PLACEMENT_NONE, .job = JOB_FACT_OVER), STEP_APPLY_JOB,
+     0},
+    {"busy, GitHub has no such job",
+     BUSY(.child = CHILD_RUNNING, .audits = 2, .job = JOB_FACT_ABSENT), STEP_REST, 240000},
+    {"busy, ended, GitHub has no such job",
+     BUSY(.child = CHILD_OVER, .placement = PLACEMENT_NONE, .job = JOB_FACT_ABSENT),
+     STEP_ASK_REGISTRATION, 0},
+    {"busy, ended, GitHub has no such job, and tells of runners",
+     BUSY(.child = CHILD_OVER, .placement = PLACEMENT_NONE, .job = JOB_FACT_ABSENT,
+          .registration = REGISTRATION_ABSENT),
      STEP_APPLY_JOB, 0},
+    {"busy, its job waits again", BUSY(.child = CHILD_RUNNING, .audits = 2, .job = JOB_FACT_WAITS),
+     STEP_ASK_REGISTRATION, 0},
+    {"busy, its job waits again, and another runs",
+     BUSY(.child = CHILD_RUNNING, .audits = 2, .job = JOB_FACT_WAITS,
+          .registration = REGISTRATION_BUSY),
+     STEP_TAKEN, 0},
+    {"busy, its job waits again, and none runs",
+     BUSY(.child = CHILD_RUNNING, .audits = 2, .job = JOB_FACT_WAITS,
+          .registration = REGISTRATION_IDLE),
+     STEP_LOST_IDLE, 0},
     {"busy, its job is over", BUSY(.child = CHILD_RUNNING, .audits = 2, .job = JOB_FACT_OVER),
      STEP_APPLY_JOB, 0},
     {"busy, its job runs there",
@@ -199,20 +278,24 @@ static const struct row rows[] = {
     {"busy, its job runs here",
      BUSY(.child = CHILD_RUNNING, .audits = 2, .job = JOB_FACT_RUNS_HERE), STEP_REST, 240000},
     {"busy, ended, and GitHub has not noticed",
-     BUSY(.child = CHILD_OVER, .job = JOB_FACT_RUNS_HERE), STEP_REST, 60000},
-    {"busy, ended, its job waits again", BUSY(.child = CHILD_OVER, .job = JOB_FACT_WAITS),
-     STEP_LOST_ENDED, INTERVAL},
+     BUSY(.child = CHILD_OVER, .placement = PLACEMENT_NONE, .job = JOB_FACT_RUNS_HERE), STEP_REST,
+     60000},
+    {"busy, ended, its job waits again",
+     BUSY(.child = CHILD_OVER, .placement = PLACEMENT_NONE, .job = JOB_FACT_WAITS), STEP_LOST_ENDED,
+     INTERVAL},
     {"busy with what we do not know",
      BUSY(.has_job = false, .child = CHILD_RUNNING, .registration = REGISTRATION_BUSY), STEP_REST,
      60000},
     {"busy with what we do not know, and over",
-     BUSY(.has_job = false, .child = CHILD_OVER, .registration = REGISTRATION_ABSENT), STEP_GONE,
-     0},
+     BUSY(.has_job = false, .child = CHILD_OVER, .placement = PLACEMENT_NONE,
+          .registration = REGISTRATION_ABSENT),
+     STEP_GONE, 0},
 
     /* Leaving. */
     {"leaving, within its time", LEAVING(.child = CHILD_RUNNING), STEP_REST, 1000},
     {"leaving, looked at before", LEAVING(.child = CHILD_RUNNING, .audits = 2), STEP_REST, 4000},
-    {"leaving, looked at often", LEAVING(.child = CHILD_RUNNING, .audits = 20), STEP_REST, INTERVAL},
+    {"leaving, looked at often", LEAVING(.child = CHILD_RUNNING, .audits = 20), STEP_REST,
+     INTERVAL},
     {"leaving, its time is over", LEAVING(.child = CHILD_RUNNING, .changed_at_ms = AGO(LEAVE)),
      STEP_ASK_REGISTRATION, 0},
     {"leaving, its time is over, its id known",
@@ -226,8 +309,10 @@ static const struct row rows[] = {
      LEAVING(.child = CHILD_RUNNING, .changed_at_ms = AGO(LEAVE),
              .registration = REGISTRATION_BUSY),
      STEP_REST, 60000},
-    {"leaving, over", LEAVING(.child = CHILD_OVER), STEP_ASK_REGISTRATION, 0},
-    {"leaving, over, absent", LEAVING(.child = CHILD_OVER, .registration = REGISTRATION_ABSENT),
+    {"leaving, over", LEAVING(.child = CHILD_OVER, .placement = PLACEMENT_NONE),
+     STEP_ASK_REGISTRATION, 0},
+    {"leaving, over, absent",
+     LEAVING(.child = CHILD_OVER, .placement = PLACEMENT_NONE, .registration = REGISTRATION_ABSENT),
      STEP_GONE, 0},
 
     /* Retiring: GitHub first. */
@@ -254,6 +339,11 @@ static const struct row rows[] = {
     {"retiring, absent, its time to register is over",
      RETIRING(.child = CHILD_RUNNING, .registration = REGISTRATION_ABSENT,
               .placement = PLACEMENT_SOME, .started_at_ms = AGO(REGISTER)),
+     STEP_ASK_STRANGERS, 0},
+    {"retiring, absent, its time to register is over, and no job runs on what is not known",
+     RETIRING(.child = CHILD_RUNNING, .registration = REGISTRATION_ABSENT,
+              .placement = PLACEMENT_SOME, .started_at_ms = AGO(REGISTER),
+              .strangers = STRANGERS_NONE),
      STEP_STOP_CHILD, 0},
     {"retiring, absent, placed, its task not started",
      RETIRING(.child = CHILD_RUNNING, .registration = REGISTRATION_ABSENT,
@@ -262,7 +352,8 @@ static const struct row rows[] = {
      STEP_REST, 1000},
     {"retiring, absent, placed long ago, its task not started",
      RETIRING(.child = CHILD_RUNNING, .registration = REGISTRATION_ABSENT,
-              .placement = PLACEMENT_SOME, .placed_at_ms = AGO(REGISTER)),
+              .placement = PLACEMENT_SOME, .placed_at_ms = AGO(REGISTER),
+              .strangers = STRANGERS_NONE),
      STEP_STOP_CHILD, 0},
     {"retiring, placed long ago, and placed again just now",
      RETIRING(.child = CHILD_RUNNING, .registration = REGISTRATION_ABSENT,
@@ -270,15 +361,33 @@ static const struct row rows[] = {
      STEP_REST, 1000},
     {"retiring, stopped", RETIRING(.child = CHILD_RUNNING, .child_is_stopped = true), STEP_REST,
      1000},
-    {"retiring, over", RETIRING(.child = CHILD_OVER, .has_id = true), STEP_ASK_REGISTRATION, 0},
+    {"retiring, over", RETIRING(.child = CHILD_OVER, .placement = PLACEMENT_NONE, .has_id = true),
+     STEP_ASK_REGISTRATION, 0},
     {"retiring, over, still registered",
-     RETIRING(.child = CHILD_OVER, .registration = REGISTRATION_IDLE), STEP_DELETE_REGISTRATION, 0},
+     RETIRING(.child = CHILD_OVER, .placement = PLACEMENT_NONE, .registration = REGISTRATION_IDLE),
+     STEP_DELETE_REGISTRATION, 0},
     {"retiring, over, and GitHub has not noticed",
-     RETIRING(.child = CHILD_OVER, .registration = REGISTRATION_BUSY), STEP_REST, 60000},
-    {"retiring, over, absent", RETIRING(.child = CHILD_OVER, .registration = REGISTRATION_ABSENT),
+     RETIRING(.child = CHILD_OVER, .placement = PLACEMENT_NONE, .registration = REGISTRATION_BUSY),
+     STEP_REST, 60000},
+    {"retiring, over, absent",
+     RETIRING(.child = CHILD_OVER, .placement = PLACEMENT_NONE,
+              .registration = REGISTRATION_ABSENT),
      STEP_GONE, INTERVAL},
-    {"retiring, over, deleted", RETIRING(.child = CHILD_OVER, .registration = REGISTRATION_DELETED),
+    {"retiring, over, deleted",
+     RETIRING(.child = CHILD_OVER, .placement = PLACEMENT_NONE,
+              .registration = REGISTRATION_DELETED),
      STEP_GONE, INTERVAL},
+    {"retiring, over, and what of it lives is not known", RETIRING(.child = CHILD_OVER),
+     STEP_ASK_PLACEMENT, 0},
+    {"retiring, stopped, and its task has not ended yet",
+     RETIRING(.child = CHILD_OVER, .placement = PLACEMENT_SOME,
+              .registration = REGISTRATION_ABSENT),
+     STEP_REST, 1000},
+    {"retiring, absent, its time over, and a job may run in it under a name of its own",
+     RETIRING(.child = CHILD_RUNNING, .registration = REGISTRATION_ABSENT,
+              .placement = PLACEMENT_SOME, .started_at_ms = AGO(REGISTER),
+              .strangers = STRANGERS_SOME),
+     STEP_REST, 60000},
     {"retiring, never came, absent",
      RETIRING(.has_child = false, .child = CHILD_NONE, .registration = REGISTRATION_ABSENT),
      STEP_GONE, 0},
@@ -315,56 +424,60 @@ take(size_t *word, size_t len)
     return value;
 }
 
-static const enum runner_state states[] = {RUNNER_NONE, RUNNER_MINTING, RUNNER_SENT, RUNNER_LIVE,
-                                           RUNNER_RETIRING, RUNNER_BUSY, RUNNER_LEAVING, RUNNER_GONE};
+static const enum runner_state states[] = {RUNNER_NONE,    RUNNER_MINTING,  RUNNER_SENT,
+                                           RUNNER_LIVE,    RUNNER_RETIRING, RUNNER_BUSY,
+                                           RUNNER_LEAVING, RUNNER_GONE};
 
 /* The beliefs that `*word` stands for. */
 static struct inquiry
 beliefs_of(size_t *word)
 {
     struct inquiry inquiry = {DEFAULTS};
+    size_t github;
 
     inquiry.state = states[take(word, COUNT(states))];
     inquiry.has_job = take(word, 2) != 0;
-    inquiry.was_sent = take(word, 2) != 0;
     inquiry.has_child = take(word, 2) != 0;
     inquiry.has_id = take(word, 2) != 0;
-    inquiry.may_confirm = take(word, 2) != 0;
-    inquiry.is_watched = take(word, 2) != 0;
+    github = take(word, 3);
+    inquiry.may_confirm = github == 0;
+    inquiry.github_is_shut = github == 1;
     inquiry.audits = take(word, 2) != 0 ? 5 : 0;
+    inquiry.is_watched = inquiry.audits != 0;
     inquiry.changed_at_ms = AGO(take(word, 2) != 0 ? PLACEMENT : 1000);
-    inquiry.sent_at_ms = AGO(take(word, 2) != 0 ? PLACEMENT : 1000);
-    inquiry.placed_at_ms = (const int64_t[]){0, AGO(1000), AGO(REGISTER)}[take(word, 3)];
+    inquiry.placed_at_ms = take(word, 2) != 0 ? AGO(REGISTER) : 0;
+    inquiry.sent_at_ms = AGO(inquiry.placed_at_ms != 0 ? PLACEMENT : 1000);
     return inquiry;
 }
-#define BELIEFS (COUNT(states) * 2 * 2 * 2 * 2 * 2 * 2 * 2 * 2 * 2 * 3)
-#define FACTS (5 * 2 * 3 * 3 * 2 * 5 * 5)
+#define BELIEFS (COUNT(states) * 2 * 2 * 2 * 3 * 2 * 2 * 2)
+#define FACTS (5 * 2 * 3 * 3 * 3 * 5 * 6)
 
 static void
 learn_all(struct inquiry *inquiry, size_t *word)
 {
     inquiry->child = (enum child_fact)take(word, 5);
-    inquiry->child_is_stopped = take(word, 2) != 0;
+    inquiry->knows_why = inquiry->child_is_stopped = take(word, 2) != 0;
     inquiry->placement = (enum placement_fact)take(word, 3);
     inquiry->started_at_ms = (const int64_t[]){0, AGO(1000), AGO(IDLE)}[take(word, 3)];
-    inquiry->knows_why = take(word, 2) != 0;
+    inquiry->strangers = (enum strangers_fact)take(word, 3);
     inquiry->registration = (enum registration_fact)take(word, 5);
-    inquiry->job = (enum job_fact)take(word, 5);
+    inquiry->job = (enum job_fact)take(word, 6);
 }
 
 static void
 fail_at(const struct inquiry *inquiry, enum step step, const char *why)
 {
     fail_msg("%s of a runner %s%s, sent %d, child %d%s, placement %d, registration %d, job %d: %s",
-             step_text(step), runner_state_text(inquiry->state), inquiry->has_job ? " for a job" : "",
-             inquiry->was_sent, (int)inquiry->child, inquiry->child_is_stopped ? " (stopped)" : "",
-             (int)inquiry->placement, (int)inquiry->registration, (int)inquiry->job, why);
+             step_text(step), runner_state_text(inquiry->state),
+             inquiry->has_job ? " for a job" : "", inquiry->was_sent, (int)inquiry->child,
+             inquiry->child_is_stopped ? " (stopped)" : "", (int)inquiry->placement,
+             (int)inquiry->registration, (int)inquiry->job, why);
 }
 
-#define assert_at(condition, inquiry, step)      \
-    do {                                         \
-        if (!(condition))                        \
-            fail_at(inquiry, step, #condition);  \
+#define assert_at(condition, inquiry, step)     \
+    do {                                        \
+        if (!(condition))                       \
+            fail_at(inquiry, step, #condition); \
     } while (0)
 
 /* GitHub's permission at this moment: the registration was deleted just now, or there is none and
@@ -377,7 +490,8 @@ check_stop(const struct inquiry *inquiry)
             ? NOW - inquiry->started_at_ms >= REGISTER
             : inquiry->placed_at_ms > 0 && NOW - inquiry->placed_at_ms >= REGISTER;
     bool cannot_come = inquiry->placement == PLACEMENT_NONE ||
-                       (inquiry->placement == PLACEMENT_SOME && has_had_its_time);
+                       (inquiry->placement == PLACEMENT_SOME && has_had_its_time &&
+                        inquiry->strangers == STRANGERS_NONE);
 
     assert_at(inquiry->registration == REGISTRATION_DELETED ||
                   (inquiry->registration == REGISTRATION_ABSENT && cannot_come),
@@ -411,7 +525,9 @@ check_gone(const struct inquiry *inquiry)
 {
     if (!inquiry->was_sent)
         return;
-    assert_at(inquiry->child == CHILD_OVER || inquiry->child == CHILD_NONE, inquiry, STEP_GONE);
+    assert_at((inquiry->child == CHILD_OVER && inquiry->placement == PLACEMENT_NONE) ||
+                  inquiry->child == CHILD_NONE,
+              inquiry, STEP_GONE);
     assert_at(inquiry->registration == REGISTRATION_ABSENT ||
                   inquiry->registration == REGISTRATION_DELETED,
               inquiry, STEP_GONE);
@@ -422,17 +538,23 @@ check_gone(const struct inquiry *inquiry)
               inquiry, STEP_GONE);
 }
 
-/* A job is taken from a runner only where GitHub says that the job waits. */
+/* A job is taken from a runner only where GitHub says that the job waits, or has none such, which
+ * it may say of one that it will tell of again. */
 static void
 check_loss(const struct inquiry *inquiry, enum step step)
 {
     if (step == STEP_TAKEN && inquiry->state == RUNNER_RETIRING)
         return;
-    assert_at(inquiry->has_job && inquiry->job == JOB_FACT_WAITS, inquiry, step);
+    assert_at(inquiry->has_job &&
+                  (inquiry->job == JOB_FACT_WAITS || inquiry->job == JOB_FACT_ABSENT),
+              inquiry, step);
+    assert_at(step != STEP_LOST_ENDED || inquiry->job == JOB_FACT_WAITS, inquiry, step);
     assert_at(step != STEP_LOST_ENDED || inquiry->child == CHILD_OVER ||
                   inquiry->child == CHILD_NONE,
               inquiry, step);
-    assert_at(step != STEP_LOST_WAITING || inquiry->child == CHILD_PENDING, inquiry, step);
+    assert_at(step != STEP_LOST_WAITING || inquiry->child == CHILD_PENDING ||
+                  inquiry->started_at_ms == 0,
+              inquiry, step);
     assert_at(step != STEP_LOST_SILENT || inquiry->registration == REGISTRATION_ABSENT, inquiry,
               step);
     assert_at(step != STEP_LOST_IDLE || (inquiry->registration != REGISTRATION_BUSY &&
@@ -450,11 +572,33 @@ check_question(const struct inquiry *inquiry, enum step step)
                   inquiry->child == CHILD_UNKNOWN,
               inquiry, step);
     assert_at(step != STEP_ASK_PLACEMENT || inquiry->placement == PLACEMENT_UNKNOWN, inquiry, step);
+    assert_at(step != STEP_ASK_STRANGERS || inquiry->strangers == STRANGERS_UNKNOWN, inquiry, step);
+    assert_at(!inquiry->github_is_shut || !step_is_githubs(step), inquiry, step);
     assert_at(step != STEP_ASK_WHY_UNPLACED || !inquiry->knows_why, inquiry, step);
     assert_at(step != STEP_ASK_JOB || (inquiry->job == JOB_FACT_UNKNOWN && inquiry->has_job),
               inquiry, step);
     assert_at(step != STEP_ASK_REGISTRATION || inquiry->registration == REGISTRATION_UNKNOWN,
               inquiry, step);
+}
+
+/* That GitHub has no such job ends its wait only where the runner is over, or idled for its time: a
+ * runner that may be about to run it is not stopped for that. */
+static void
+check_apply(const struct inquiry *inquiry)
+{
+    int64_t since_ms = inquiry->child == CHILD_RUNNING && inquiry->started_at_ms > 0
+                           ? inquiry->started_at_ms
+                           : inquiry->changed_at_ms;
+
+    assert_at(inquiry->has_job && inquiry->job != JOB_FACT_UNKNOWN &&
+                  inquiry->job != JOB_FACT_WAITS,
+              inquiry, STEP_APPLY_JOB);
+    assert_at(inquiry->job != JOB_FACT_ABSENT || inquiry->registration != REGISTRATION_UNKNOWN,
+              inquiry, STEP_APPLY_JOB);
+    assert_at(inquiry->job != JOB_FACT_ABSENT || inquiry->child == CHILD_OVER ||
+                  inquiry->child == CHILD_NONE ||
+                  (inquiry->state == RUNNER_LIVE && NOW - since_ms >= IDLE),
+              inquiry, STEP_APPLY_JOB);
 }
 
 static void
@@ -469,6 +613,8 @@ check(const struct inquiry *inquiry, const struct decision *decision)
         check_delete(inquiry);
     if (step == STEP_GONE)
         check_gone(inquiry);
+    if (step == STEP_APPLY_JOB)
+        check_apply(inquiry);
     if (step == STEP_TAKEN || step == STEP_LOST_ENDED || step == STEP_LOST_SILENT ||
         step == STEP_LOST_IDLE || step == STEP_LOST_WAITING)
         check_loss(inquiry, step);
@@ -504,9 +650,9 @@ safety_holds_whatever_is_known(void **state)
 struct way {
     struct inquiry inquiry;
     int steps;
-    int renamed;      /* how often the id was found to be another by now */
-    bool has_stopped; /* the child, in this inquiry */
-    bool was_told_end; /* the child's end was seen before GitHub was asked for the registration */
+    int renamed;       /* how often the id was found to be another by now */
+    bool has_stopped;  /* the child, in this inquiry */
+    bool was_told_end; /* the end of all that could register, before GitHub was asked for that */
 };
 
 struct tally {
@@ -544,7 +690,9 @@ with_job(struct way way, enum job_fact job, struct tally *tally)
 static void
 with_registration(struct way way, enum registration_fact registration, struct tally *tally)
 {
-    way.was_told_end = way.inquiry.child == CHILD_OVER || way.inquiry.child == CHILD_NONE;
+    way.was_told_end =
+        (way.inquiry.child == CHILD_OVER && way.inquiry.placement == PLACEMENT_NONE) ||
+        way.inquiry.child == CHILD_NONE;
     way.inquiry.registration = registration;
     way.inquiry.has_id = registration == REGISTRATION_IDLE || registration == REGISTRATION_BUSY;
     walk(&way, tally);
@@ -574,12 +722,18 @@ answer(const struct way *before, enum step step, struct tally *tally)
         with_placement(way, PLACEMENT_SOME, AGO(1000), tally);
         with_placement(way, PLACEMENT_SOME, AGO(IDLE), tally);
         break;
+    case STEP_ASK_STRANGERS:
+        way.inquiry.strangers = STRANGERS_NONE;
+        walk(&way, tally);
+        way.inquiry.strangers = STRANGERS_SOME;
+        walk(&way, tally);
+        break;
     case STEP_ASK_WHY_UNPLACED:
         way.inquiry.knows_why = true;
         walk(&way, tally);
         break;
     case STEP_ASK_JOB:
-        for (int job = JOB_FACT_WAITS; job <= JOB_FACT_OVER; job++)
+        for (int job = JOB_FACT_WAITS; job <= JOB_FACT_ABSENT; job++)
             with_job(way, (enum job_fact)job, tally);
         break;
     case STEP_ASK_REGISTRATION:
@@ -598,8 +752,11 @@ answer(const struct way *before, enum step step, struct tally *tally)
         assert_false(way.has_stopped);
         way.has_stopped = true;
         way.inquiry.child_is_stopped = true;
-        way.inquiry.child = CHILD_UNKNOWN;
-        way.inquiry.registration = REGISTRATION_UNKNOWN;
+        if (way.inquiry.placement == PLACEMENT_NONE) {
+            way.inquiry.child = CHILD_UNKNOWN;
+            way.inquiry.placement = PLACEMENT_UNKNOWN;
+            way.inquiry.registration = REGISTRATION_UNKNOWN;
+        }
         walk(&way, tally);
         break;
     default:
@@ -658,6 +815,9 @@ words_for_logs(void **state)
     for (int i = 0; i <= STEP_GONE; i++) {
         assert_true(strlen(step_text((enum step)i)) > 2);
         assert_int_equal(step_is_conclusion((enum step)i), i >= STEP_REST);
+        assert_int_equal(step_is_githubs((enum step)i), i == STEP_ASK_JOB ||
+                                                            i == STEP_ASK_REGISTRATION ||
+                                                            i == STEP_DELETE_REGISTRATION);
         for (int j = 0; j < i; j++)
             assert_string_not_equal(step_text((enum step)i), step_text((enum step)j));
     }

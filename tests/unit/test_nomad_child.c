@@ -436,8 +436,8 @@ static bool
 call_find(struct nomad *nomad, struct failure *failure)
 {
     char *child;
-    bool done =
-        nomad_find_child(nomad, "ci/runner", "55.1", 1770000000, 1770000001, &child, failure);
+    bool done = nomad_find_child(nomad, "ci/runner", "55.1", "runhook-0a1b2c3d-55-1", 1770000000,
+                                 1770000001, &child, failure);
 
     assert_null(child);
     return done;
@@ -504,8 +504,14 @@ failures_are_told(void **state)
 }
 
 #define STUB(second) "{\"ID\":\"ci/runner/dispatch-" second "-x\",\"ParentID\":\"ci/runner\"}"
+/* base64 of {"runner_name":"runhook-0a1b2c3d-55-1"} */
+#define OURS ",\"Payload\":\"eyJydW5uZXJfbmFtZSI6InJ1bmhvb2stMGExYjJjM2QtNTUtMSJ9\""
 #define CHILD(second, token) \
-    JOB("\"ci/runner/dispatch-" second "-x\"", "\"running\"", "false", TOKEN(token))
+    JOB("\"ci/runner/dispatch-" second "-x\"", "\"running\"", "false", TOKEN(token) OURS)
+/* The same token of another receiver: its runner is not ours. */
+#define OTHERS(second, token)                                          \
+    JOB("\"ci/runner/dispatch-" second "-x\"", "\"running\"", "false", \
+        TOKEN(token) ",\"Payload\":\"" PAYLOAD "\"")
 
 static void
 a_child_is_found_by_its_token(void **state)
@@ -531,6 +537,18 @@ a_child_is_found_by_its_token(void **state)
          3,
          FAILURE_NONE,
          "ci/runner/dispatch-1770000001-x"},
+        {"another receiver's",
+         {{200, "[" STUB("1769999999") "]", NULL}, {200, OTHERS("1769999999", "55.1"), NULL}},
+         2,
+         FAILURE_NONE,
+         NULL},
+        {"one without a runner",
+         {{200, "[" STUB("1769999999") "]", NULL},
+          {200, JOB("\"ci/runner/dispatch-1769999999-x\"", "\"running\"", "false", TOKEN("55.1")),
+           NULL}},
+         2,
+         FAILURE_NONE,
+         NULL},
         {"none of them",
          {{200, "[" STUB("1769999999") "," STUB("1770000001") "]", NULL},
           {200, CHILD("1769999999", "55.12"), NULL},
@@ -575,8 +593,8 @@ a_child_is_found_by_its_token(void **state)
         bool done;
 
         upstream_sample_script(sample, rows[i].script, COUNT(rows[i].script));
-        done = nomad_find_child(sample->nomad, "ci/runner", "55.1", 1769999999, 1770000001, &child,
-                                &failure);
+        done = nomad_find_child(sample->nomad, "ci/runner", "55.1", "runhook-0a1b2c3d-55-1",
+                                1769999999, 1770000001, &child, &failure);
         assert_row(done == (rows[i].failure == FAILURE_NONE), rows[i].row);
         assert_row(done || failure.kind == rows[i].failure, rows[i].row);
         assert_row((child == NULL) == (rows[i].child == NULL), rows[i].row);
@@ -610,8 +628,8 @@ the_list_is_narrow(void **state)
 
     for (size_t i = 0; i < COUNT(rows); i++) {
         upstream_sample_script(sample, script, COUNT(script));
-        assert_true(nomad_find_child(sample->nomad, "ci/runner", "55.1", rows[i].from_s,
-                                     rows[i].to_s, &child, &failure));
+        assert_true(nomad_find_child(sample->nomad, "ci/runner", "55.1", "runhook-0a1b2c3d-55-1",
+                                     rows[i].from_s, rows[i].to_s, &child, &failure));
         assert_null(child);
         upstream_sample_asked(sample, 0, rows[i].line);
     }
@@ -631,7 +649,7 @@ an_id_that_is_too_long(void **state)
     assert_false(nomad_child(sample->nomad, id, &child, &failure));
     assert_int_equal(failure.kind, FAILURE_LOCAL);
     assert_false(nomad_stop(sample->nomad, id, &failure));
-    assert_false(nomad_find_child(sample->nomad, id, "55.1", 1, 2, &found, &failure));
+    assert_false(nomad_find_child(sample->nomad, id, "55.1", "r", 1, 2, &found, &failure));
     assert_int_equal(failure.kind, FAILURE_LOCAL);
     assert_int_equal(upstream_sample_requests(sample), 0);
     free(id);

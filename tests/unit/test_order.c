@@ -80,8 +80,11 @@ fail_order(struct ledger *ledger, const struct order *order, int64_t next_attemp
 static struct upkeep
 keep_up(struct ledger *ledger, int64_t now_ms)
 {
-    struct upkeep upkeep = {
-        .ledger = ledger, .now_ms = now_ms, .boot_ms = now_ms, .retention_ms = KEPT_MS};
+    struct upkeep upkeep = {.ledger = ledger,
+                            .now_ms = now_ms,
+                            .boot_ms = now_ms,
+                            .retention_ms = KEPT_MS,
+                            .horizon_ms = KEPT_MS};
 
     assert_int_equal(ledger_write(ledger, upkeep_run, &upkeep, NULL), LEDGER_OK);
     return upkeep;
@@ -470,8 +473,11 @@ what_a_dead_process_had_in_hand_is_taken_up_again(void **state)
                             sends ? "assigned sent 1 leased" : "assigned minting 1 leased");
         runner = text_of(ledger, "SELECT name FROM runner ORDER BY job_id DESC");
 
-        struct upkeep upkeep = {
-            .ledger = ledger, .now_ms = NOW_MS, .boot_ms = NOW_MS, .retention_ms = KEPT_MS};
+        struct upkeep upkeep = {.ledger = ledger,
+                                .now_ms = NOW_MS,
+                                .boot_ms = NOW_MS,
+                                .retention_ms = KEPT_MS,
+                                .horizon_ms = KEPT_MS};
         assert_int_equal(ledger_read(ledger, upkeep_due, &upkeep, NULL), LEDGER_OK);
         assert_int_equal(keep_up(ledger, NOW_MS).recovered, 1);
         assert_string_equal(job_row(ledger, id).bytes,
@@ -630,8 +636,11 @@ static void
 looking_ahead(void **state)
 {
     struct ledger *ledger = *state;
-    struct upkeep upkeep = {
-        .ledger = ledger, .now_ms = NOW_MS, .boot_ms = NOW_MS, .retention_ms = KEPT_MS};
+    struct upkeep upkeep = {.ledger = ledger,
+                            .now_ms = NOW_MS,
+                            .boot_ms = NOW_MS,
+                            .retention_ms = KEPT_MS,
+                            .horizon_ms = KEPT_MS};
     struct order order;
 
     assert_int_equal(ledger_read(ledger, upkeep_due, &upkeep, NULL), LEDGER_NOT_FOUND);
@@ -727,6 +736,278 @@ a_live_process_keeps_its_orders(void **state)
     assert_int_equal(keep_up(*state, NOW_MS).recovered, 1);
 }
 
+/* -- Limits of pools ----------------------------------------------------------------------------
+ */
+
+static void
+limits_as_the_claim_takes_them(void **state)
+{
+    (void)state;
+    static const struct order_limit limits[] = {{"linux", 8, 0}, {"a \"b\"", 100000, 7}};
+    char *text = order_limits(limits, 2);
+
+    assert_string_equal(text, "{\"linux\":{\"runners\":8,\"pending\":0},"
+                              "\"a \\\"b\\\"\":{\"runners\":100000,\"pending\":7}}");
+    free(text);
+    text = order_limits(NULL, 0);
+    assert_string_equal(text, "{}");
+    free(text);
+}
+
+/* Takes up the next job under limits of two pools, and gives its id; 0 where none may be. */
+static int64_t
+next_within(struct ledger *ledger, int64_t max_runners, int64_t max_pending)
+{
+    const struct order_limit limits[] = {{"linux", max_runners, max_pending}, {"gpu", 1, 0}};
+    struct order order;
+    char *text = order_limits(limits, COUNT(limits));
+    struct order_claim claim = {.owner = ledger_owner(ledger),
+                                .receiver = ledger_receiver(ledger),
+                                .prefix = "runhook",
+                                .now_ms = NOW_MS,
+                                .lease_until_ms = NOW_MS + LEASE_MS,
+                                .limits = text,
+                                .tokens = "[]",
+                                .out = &order};
+    enum ledger_error error = ledger_write(ledger, order_claim, &claim, NULL);
+    int64_t id = order.job.id;
+
+    assert_true(error == LEDGER_OK || error == LEDGER_NOT_FOUND);
+    order_fini(&order);
+    free(text);
+    return error == LEDGER_OK ? id : 0;
+}
+
+/* A runner of the pool "linux" for no job. `sent` and `placed` say whether it was. */
+static void
+add_runner(struct ledger *ledger, const char *name, const char *runner_state, bool sent,
+           bool placed)
+{
+    char sql[400];
+
+    (void)snprintf(sql, sizeof sql,
+                   "INSERT INTO runner (name, made_for, n, pool, repository, state, created_at_ms,"
+                   " sent_at_ms, placed_at_ms, changed_at_ms)"
+                   " VALUES ('%s', 999, 1, 'linux', 'o/r', '%s', 1, %d, %d, 1)",
+                   name, runner_state, sent, placed);
+    change(ledger, sql);
+}
+
+static void
+a_pool_has_so_many_runners_at_once(void **state)
+{
+    static const struct {
+        const char *runner_state;
+        bool sent, takes_room;
+    } rows[] = {
+        {"minting", false, false}, /* it was named, and never sent */
+        {"minting", true, true},    {"sent", true, true},    {"live", true, true},
+        {"busy", true, true},       {"leaving", true, true}, {"retiring", true, true},
+        {"retiring", false, false}, {"gone", true, false},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        change(*state, "DELETE FROM runner; DELETE FROM job");
+        enter(*state, 1, "o/r", 10);
+        add_runner(*state, "one", "live", true, true);
+        add_runner(*state, "two", rows[i].runner_state, rows[i].sent, true);
+        assert_row(next_within(*state, 2, 0) == (rows[i].takes_room ? 0 : 1), rows[i].runner_state);
+        if (rows[i].takes_room)
+            assert_row(next_within(*state, 3, 0) == 1, rows[i].runner_state);
+    }
+    /* Its child is over, whatever GitHub still has of it. */
+    change(*state, "DELETE FROM runner; DELETE FROM job");
+    enter(*state, 1, "o/r", 10);
+    add_runner(*state, "one", "leaving", true, true);
+    assert_int_equal(next_within(*state, 1, 0), 0);
+    change(*state, "UPDATE runner SET ended_at_ms = 5");
+    assert_int_equal(next_within(*state, 1, 0), 1);
+}
+
+/* An order under way has its place, though nothing was sent yet. */
+static void
+orders_under_way_take_room(void **state)
+{
+    for (int64_t id = 1; id <= 4; id++)
+        enter(*state, id, "o/r", 100 - id);
+    for (int64_t id = 1; id <= 3; id++)
+        assert_int_equal(next_within(*state, 3, 0), id);
+    assert_int_equal(next_within(*state, 3, 0), 0);
+    assert_int_equal(next_within(*state, 4, 0), 4);
+}
+
+/* A few jobs that cannot be dispatched do not stand in the way of all others. */
+static void
+what_was_never_sent_gives_its_room_back(void **state)
+{
+    struct order order;
+
+    for (int64_t id = 1; id <= 3; id++) {
+        enter(*state, id, "o/r", 100 - id);
+        assert_int_equal(claim_at(*state, NOW_MS, &order), LEDGER_OK);
+        assert_int_equal(fail_order(*state, &order, NOW_MS + 99999), LEDGER_OK);
+        order_fini(&order);
+    }
+    enter(*state, 4, "o/r", 10);
+    assert_int_equal(next_within(*state, 1, 0), 4);
+    assert_int_equal(next_within(*state, 1, 0), 0);
+    /* They wait for room like any other, though their runners have names. */
+    change(*state, "UPDATE job SET next_attempt_at_ms = 0");
+    assert_int_equal(next_within(*state, 1, 0), 0);
+    assert_int_equal(next_within(*state, 2, 0), 1);
+}
+
+/* It would be found again under its token, and counts anyhow. */
+static void
+one_that_may_have_been_sent_keeps_its_place(void **state)
+{
+    struct order order;
+    bool wanted;
+
+    enter(*state, 1, "o/r", 50);
+    enter(*state, 2, "o/r", 100);
+    change(*state, "UPDATE job SET next_attempt_at_ms = 1769903999001 WHERE id = 2");
+    assert_int_equal(claim_at(*state, NOW_MS, &order), LEDGER_OK);
+    assert_int_equal(order.job.id, 1);
+    assert_int_equal(send(*state, &order, &wanted), LEDGER_OK);
+    assert_int_equal(fail_order(*state, &order, 0), LEDGER_OK);
+    order_fini(&order);
+    change(*state, "UPDATE job SET next_attempt_at_ms = 0");
+    add_runner(*state, "another", "busy", true, true);
+    assert_int_equal(next_within(*state, 1, 1), 1);
+    assert_int_equal(next_within(*state, 1, 1), 0);
+}
+
+static void
+a_pool_has_so_many_that_wait_for_placement(void **state)
+{
+    static const struct {
+        const char *runner_state;
+        bool placed, waits;
+    } rows[] = {
+        {"sent", false, true},  {"live", false, true},      {"minting", false, true},
+        {"live", true, false},  {"busy", false, false},     {"leaving", false, false},
+        {"gone", false, false}, {"retiring", false, false}, {"retiring", true, false},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        change(*state, "DELETE FROM runner; DELETE FROM job");
+        enter(*state, 1, "o/r", 10);
+        add_runner(*state, "one", "live", true, false);
+        add_runner(*state, "two", rows[i].runner_state, true, rows[i].placed);
+        assert_row(next_within(*state, 100, 2) == (rows[i].waits ? 0 : 1), rows[i].runner_state);
+        if (rows[i].waits)
+            assert_row(next_within(*state, 100, 0) == 1, rows[i].runner_state);
+    }
+}
+
+static void
+a_full_pool_holds_up_no_other(void **state)
+{
+    enter(*state, 1, "o/r", 40);
+    enter(*state, 2, "o/r", 30);
+    enter(*state, 3, "o/r", 20);
+    enter(*state, 4, "o/r", 10);
+    change(*state, "UPDATE job SET pool = 'gpu' WHERE id IN (2, 3);"
+                   "UPDATE job SET pool = 'unlimited' WHERE id = 4");
+    add_runner(*state, "one", "busy", true, true);
+    assert_int_equal(next_within(*state, 1, 0), 2);
+    assert_int_equal(next_within(*state, 1, 0), 4);
+    assert_int_equal(next_within(*state, 1, 0), 0);
+    /* Where there is room again, what has waited the longest. */
+    change(*state, "UPDATE runner SET state = 'gone'");
+    assert_int_equal(next_within(*state, 1, 0), 1);
+    assert_int_equal(next_within(*state, 1, 0), 3);
+}
+
+/* One repository's hundred jobs do not take all the room that comes free. */
+static void
+room_goes_to_repositories_in_turn(void **state)
+{
+    static const int64_t want[] = {100, 200, 300, 101, 201, 102};
+    int64_t got;
+
+    for (int64_t i = 0; i < 3; i++)
+        enter(*state, 100 + i, "o/big", 1000 - i);
+    for (int64_t i = 0; i < 2; i++)
+        enter(*state, 200 + i, "o/mid", 500 - i);
+    enter(*state, 300, "o/one", 5);
+    for (size_t i = 0; i < COUNT(want); i++) {
+        got = next_within(*state, 1, 0);
+        assert_int_equal(got, want[i]);
+        assert_int_equal(next_within(*state, 1, 0), 0);
+        change(*state, "UPDATE runner SET state = 'gone', lease_owner = NULL");
+    }
+}
+
+/* The runner is another job's by the time its order comes through: see ledger/report.h. */
+static void
+an_order_serves_the_job_that_its_runner_is_for_by_now(void **state)
+{
+    struct ledger *ledger = *state;
+    struct order order;
+    bool wanted;
+
+    for (int fails = 0; fails < 2; fails++) {
+        change(ledger, "DELETE FROM runner; DELETE FROM job");
+        enter(ledger, 1, "o/r", 20);
+        assert_int_equal(claim_at(ledger, NOW_MS, &order), LEDGER_OK);
+        assert_int_equal(send(ledger, &order, &wanted), LEDGER_OK);
+        enter(ledger, 2, "o/r", 10);
+        change(ledger, "UPDATE runner SET job_id = 2;"
+                       "UPDATE job SET state = 'running', runner = 'other' WHERE id = 1;"
+                       "UPDATE job SET state = 'assigned', runner = (SELECT name FROM runner)"
+                       " WHERE id = 2");
+        assert_int_equal(fails ? fail_order(ledger, &order, 0) : come_to_live(ledger, &order, NULL),
+                         LEDGER_OK);
+        assert_string_equal(text_of(ledger, "SELECT state FROM job WHERE id = 1").bytes, "running");
+        assert_string_equal(job_row(ledger, 2).bytes,
+                            fails ? "queued sent 0 free" : "assigned live 0 free");
+        order_fini(&order);
+        if (fails) {
+            /* Its token stays the one that it was sent under. */
+            assert_int_equal(claim_at(ledger, NOW_MS, &order), LEDGER_OK);
+            assert_int_equal(order.job.id, 2);
+            assert_int_equal(order.made_for, 1);
+            assert_int_equal(order.n, 1);
+            order_fini(&order);
+        }
+    }
+}
+
+/* A dispatch that certainly left nothing takes back that it was sent; an uncertain one does not. */
+static void
+what_certainly_left_nothing_was_not_sent(void **state)
+{
+    for (int is_certain = 0; is_certain < 2; is_certain++) {
+        struct order order;
+        struct order_failure failure = {.order = &order,
+                                        .owner = ledger_owner(*state),
+                                        .now_ms = NOW_MS,
+                                        .error = "no",
+                                        .is_certain = is_certain != 0};
+        bool wanted;
+
+        change(*state, "DELETE FROM runner; DELETE FROM job");
+        enter(*state, 1, "o/r", 20);
+        assert_int_equal(claim_at(*state, NOW_MS, &order), LEDGER_OK);
+        assert_int_equal(send(*state, &order, &wanted), LEDGER_OK);
+        assert_int_equal(ledger_write(*state, order_failed, &failure, NULL), LEDGER_OK);
+        assert_int_equal(number_of(*state, "SELECT sent_at_ms FROM runner"),
+                         is_certain ? 0 : NOW_MS);
+        order_fini(&order);
+        /* But not what is known of an earlier one. */
+        change(*state, "UPDATE runner SET sent_at_ms = 5");
+        assert_int_equal(claim_at(*state, NOW_MS, &order), LEDGER_OK);
+        assert_int_equal(order.sent_before_ms, 5);
+        assert_int_equal(send(*state, &order, &wanted), LEDGER_OK);
+        assert_int_equal(ledger_write(*state, order_failed, &failure, NULL), LEDGER_OK);
+        assert_int_equal(number_of(*state, "SELECT sent_at_ms FROM runner"),
+                         is_certain ? 5 : NOW_MS);
+        order_fini(&order);
+    }
+}
+
 int
 main(void)
 {
@@ -757,6 +1038,16 @@ main(void)
         ON_LEDGER(looking_ahead),
         ON_LEDGER(no_two_take_up_the_same_job),
         ON_LEDGER(a_live_process_keeps_its_orders),
+        cmocka_unit_test(limits_as_the_claim_takes_them),
+        ON_LEDGER(a_pool_has_so_many_runners_at_once),
+        ON_LEDGER(orders_under_way_take_room),
+        ON_LEDGER(what_was_never_sent_gives_its_room_back),
+        ON_LEDGER(one_that_may_have_been_sent_keeps_its_place),
+        ON_LEDGER(a_pool_has_so_many_that_wait_for_placement),
+        ON_LEDGER(a_full_pool_holds_up_no_other),
+        ON_LEDGER(room_goes_to_repositories_in_turn),
+        ON_LEDGER(an_order_serves_the_job_that_its_runner_is_for_by_now),
+        ON_LEDGER(what_certainly_left_nothing_was_not_sent),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -130,15 +130,14 @@ backoff_doubles_up_to_its_cap(void **state)
 /* -- A report of J, over all scenes -------------------------------------------------------------
  */
 
-static const enum runner_state runners[] = {RUNNER_NONE,     RUNNER_MINTING, RUNNER_SENT,
-                                            RUNNER_LIVE,     RUNNER_RETIRING, RUNNER_BUSY,
-                                            RUNNER_LEAVING,  RUNNER_GONE};
+static const enum runner_state runners[] = {RUNNER_NONE,    RUNNER_MINTING,  RUNNER_SENT,
+                                            RUNNER_LIVE,    RUNNER_RETIRING, RUNNER_BUSY,
+                                            RUNNER_LEAVING, RUNNER_GONE};
 
 /* What each runner state becomes. */
 static const enum runner_state taken[] = {
-    [RUNNER_NONE] = RUNNER_NONE,       [RUNNER_MINTING] = RUNNER_BUSY,
-    [RUNNER_SENT] = RUNNER_BUSY,       [RUNNER_LIVE] = RUNNER_BUSY,
-    [RUNNER_RETIRING] = RUNNER_BUSY,   [RUNNER_BUSY] = RUNNER_BUSY,
+    [RUNNER_NONE] = RUNNER_NONE,       [RUNNER_MINTING] = RUNNER_BUSY,  [RUNNER_SENT] = RUNNER_BUSY,
+    [RUNNER_LIVE] = RUNNER_BUSY,       [RUNNER_RETIRING] = RUNNER_BUSY, [RUNNER_BUSY] = RUNNER_BUSY,
     [RUNNER_LEAVING] = RUNNER_LEAVING, [RUNNER_GONE] = RUNNER_GONE};
 static const enum runner_state served[] = {
     [RUNNER_NONE] = RUNNER_NONE,        [RUNNER_MINTING] = RUNNER_LEAVING,
@@ -156,21 +155,20 @@ typedef void (*scene_check)(const struct rules_scene *scene, const struct rules_
 static void
 describe(const struct rules_scene *scene, char out[256])
 {
-    (void)snprintf(out, 256,
-                   "event %d of a job %s, own %s%s, named %s%s%s, other %s%s", (int)scene->event,
-                   job_state_text(scene->job), runner_state_text(scene->own),
+    (void)snprintf(out, 256, "event %d of a job %s, own %s%s, named %s%s%s, other %s%s",
+                   (int)scene->event, job_state_text(scene->job), runner_state_text(scene->own),
                    scene->own_is_coming ? " coming" : "", runner_state_text(scene->named),
                    scene->is_named ? "" : " (not named)", scene->named_is_own ? " (own)" : "",
                    job_state_text(scene->other), scene->own_covers_other ? " covered" : "");
 }
 
-#define assert_scene(condition, scene)                            \
-    do {                                                          \
-        if (!(condition)) {                                       \
-            char text[256];                                       \
-            describe(scene, text);                                \
-            fail_msg("%s: not so: %s", text, #condition);         \
-        }                                                         \
+#define assert_scene(condition, scene)                    \
+    do {                                                  \
+        if (!(condition)) {                               \
+            char text[256];                               \
+            describe(scene, text);                        \
+            fail_msg("%s: not so: %s", text, #condition); \
+        }                                                 \
     } while (0)
 
 /* All scenes that rows can make: a runner that is not named has no state and no other job; J's own
@@ -222,9 +220,9 @@ tells(const struct rules_scene *scene)
 {
     static const bool news[][EVENTS] = {
         /* queued, in_progress, completed */
-        [JOB_NONE] = {false, true, true},    [JOB_QUEUED] = {false, true, true},
+        [JOB_NONE] = {false, true, true},     [JOB_QUEUED] = {false, true, true},
         [JOB_ASSIGNED] = {false, true, true}, [JOB_RUNNING] = {false, false, true},
-        [JOB_DONE] = {false, false, false},  [JOB_FAILED] = {false, true, true},
+        [JOB_DONE] = {false, false, false},   [JOB_FAILED] = {false, true, true},
         [JOB_EXPIRED] = {false, true, true},
     };
 
@@ -272,7 +270,8 @@ check_named(const struct rules_scene *scene, const struct rules_outcome *outcome
 static void
 check_own(const struct rules_scene *scene, const struct rules_outcome *outcome)
 {
-    bool idle = scene->own == RUNNER_MINTING || scene->own == RUNNER_SENT || scene->own == RUNNER_LIVE;
+    bool idle =
+        scene->own == RUNNER_MINTING || scene->own == RUNNER_SENT || scene->own == RUNNER_LIVE;
     bool elsewhere = scene->is_named && !scene->named_is_own;
     bool not_run = !scene->is_named && scene->event == JOB_EVENT_COMPLETED;
 
@@ -295,9 +294,9 @@ check_other(const struct rules_scene *scene, const struct rules_outcome *outcome
     bool loses = tells(scene) && waits &&
                  (scene->named == RUNNER_MINTING || scene->named == RUNNER_SENT ||
                   scene->named == RUNNER_LIVE);
-    bool can = scene->own_covers_other && scene->own_is_coming &&
-               (scene->own == RUNNER_MINTING || scene->own == RUNNER_SENT ||
-                scene->own == RUNNER_LIVE);
+    bool can =
+        scene->own_covers_other && scene->own_is_coming &&
+        (scene->own == RUNNER_MINTING || scene->own == RUNNER_SENT || scene->own == RUNNER_LIVE);
 
     assert_scene(outcome->other_takes_own == (loses && can), scene);
     if (!loses)
@@ -365,7 +364,7 @@ when_a_runner_is_looked_at_first(void **state)
         enum runner_state state;
         int64_t interval_ms, want_ms;
     } rows[] = {
-        {RUNNER_LIVE, 30000, 30000},   {RUNNER_BUSY, 30000, 30000}, {RUNNER_RETIRING, 30000, 0},
+        {RUNNER_LIVE, 30000, 30000},   {RUNNER_BUSY, 30000, 30000},  {RUNNER_RETIRING, 30000, 0},
         {RUNNER_LEAVING, 30000, 2000}, {RUNNER_LEAVING, 1000, 1000}, {RUNNER_LIVE, 1000, 1000},
         {RUNNER_RETIRING, 1000, 0},
     };

@@ -5,7 +5,6 @@ or the event is lost. And how the program's ledger follows.
 Time is a driven clock: nothing comes due by itself before the test lets the time pass.
 """
 
-import contextlib
 import datetime
 import json
 import re
@@ -32,6 +31,11 @@ class Traffic:
         self.nomad = site.nomad
         self.actions = site.github.actions
         self.process = None
+        self.at_stop = None  # called with a child that is about to end since it was stopped
+        self.ends_at_stop = True  # else its task takes its time, until the test ends it
+        self._wrong = []
+        self.github.on_delete = self._deleted
+        self.nomad.on_stop = self._stopped
 
     def serve(self, name="runhook"):
         """(Re)starts the program; returns its process."""
@@ -139,9 +143,12 @@ class Traffic:
         return [child for child in list(self.nomad.dispatches)
                 if child.json()["job_id"] == job.id]
 
-    def pass_time(self, seconds):
-        """Then waits until no look at a runner is due."""
+    def pass_time(self, seconds, *, hurries=True):
+        """Then waits until no look at a runner is due. The program looks at the time once a second:
+        to save most of that second, `runhook dispatch` does its share of what is due beside it."""
         self.clock.advance(seconds)
+        if hurries:
+            self.site.run("dispatch", env=self.clock.env)
         self.settle()
 
     def settle(self):
@@ -192,23 +199,27 @@ class Traffic:
 
     # -- the end ------------------------------------------------------------------------------
 
-    @contextlib.contextmanager
-    def watched(self):
-        """Over the whole test: GitHub deletes no registration but of runners that were made here,
-        and none that runs a job; Nomad is asked for the end of no job but our children."""
-        wrong = []
+    # Over every test: no registration is deleted but those of runners that were made here, no job
+    # of Nomad is stopped but our children, and none while it runs a job.
 
-        def deleted(registration):
-            ours = {name_of(child) for child in self.nomad.dispatches}
-            if registration.name not in ours:
-                wrong.append(f"the registration of {registration.name} was deleted")
+    def _deleted(self, registration):
+        if registration.name not in {name_of(child) for child in self.nomad.dispatches}:
+            self._wrong.append(f"the registration of {registration.name} was deleted")
 
-        self.github.on_delete = deleted
-        yield
+    def _stopped(self, child):
+        if any(runner.name == name_of(child) and runner.busy
+               for runner in list(self.actions.runners.values())) and child.status != "dead":
+            self._wrong.append(f"{child.id} was stopped while it ran a job")
+        if self.at_stop is not None:
+            self.at_stop(child)
+        for allocation in child.allocations:
+            if allocation.is_living and self.ends_at_stop:
+                self.nomad.end(child, allocation)
+
+    def check(self):
         made = {child.id for child in self.nomad.dispatches}
-        for request in self.stops():
-            if "/".join(request.segments[2:]) not in made:
-                wrong.append(f"{request.path} was stopped")
+        stopped = ["/".join(request.segments[2:]) for request in self.stops()]
+        wrong = self._wrong + [f"{job} was stopped" for job in stopped if job not in made]
         assert not wrong, wrong
 
 
