@@ -1,6 +1,7 @@
 """The program in a simulated world, over many seeds; and that the world's checks can fail.
 
-RUNHOOK_SIMULATION_SEEDS is how many seeds are played (200), RUNHOOK_SIMULATION_SEED the only one.
+RUNHOOK_SIMULATION_SEEDS is how many seeds are played (60, or 240 with the long tests),
+RUNHOOK_SIMULATION_SEED the only one.
 """
 
 import concurrent.futures
@@ -19,10 +20,12 @@ from .oracle import Oracle
 from .settings import REPOSITORIES, Settings
 from .world import World
 
+SEEDS_DEFAULT = 240 if os.environ.get("RUNHOOK_TEST_LONG") == "1" else 60
+
 if os.environ.get("RUNHOOK_SIMULATION_SEED"):
     SEEDS = [int(os.environ["RUNHOOK_SIMULATION_SEED"])]
 else:
-    SEEDS = range(1, 1 + int(os.environ.get("RUNHOOK_SIMULATION_SEEDS", "200")))
+    SEEDS = range(1, 1 + int(os.environ.get("RUNHOOK_SIMULATION_SEEDS") or SEEDS_DEFAULT))
 
 
 # -- the program ----------------------------------------------------------------------------------
