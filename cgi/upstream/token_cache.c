@@ -16,6 +16,9 @@
 /* More repositories than a small cluster serves; beyond them the one that expires first goes. */
 #define ENTRIES_MAX 512
 
+/* GitHub's registration tokens live for so long. */
+#define TOKEN_LIFE_MS (INT64_C(3600) * 1000)
+
 /* One repository. An entry that is `asking` belongs to the thread that asks, and is not removed. */
 struct entry {
     char *repository;
@@ -112,12 +115,22 @@ is_good(const struct entry *entry)
     return entry->token != NULL && entry->good_until_ms > clock_now_ms();
 }
 
+/* When a token expires by our clock, which may be behind GitHub's: none lives for longer than an
+ * hour from when it was asked for. */
+static int64_t
+expiry(int64_t told_ms, int64_t asked_at_ms)
+{
+    int64_t most_ms = asked_at_ms + TOKEN_LIFE_MS;
+
+    return told_ms < most_ms ? told_ms : most_ms;
+}
+
 /* Asks GitHub, with the lock open meanwhile. */
 static bool
 ask(struct token_cache *cache, struct entry *entry, struct github *github, struct failure *failure)
 {
     struct rh_secret *token = NULL;
-    int64_t expires_at_ms = 0;
+    int64_t expires_at_ms = 0, asked_at_ms = clock_now_ms();
     bool done;
 
     entry->asking = true;
@@ -132,7 +145,7 @@ ask(struct token_cache *cache, struct entry *entry, struct github *github, struc
     if (done) {
         rh_secret_free(entry->token);
         entry->token = token;
-        entry->good_until_ms = expires_at_ms - TOKEN_MARGIN_MS;
+        entry->good_until_ms = expiry(expires_at_ms, asked_at_ms) - TOKEN_MARGIN_MS;
     }
     (void)pthread_cond_broadcast(&cache->answered);
     return done;

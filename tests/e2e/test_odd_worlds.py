@@ -2,6 +2,7 @@
 wrong clocks, tasks that never start, repositories that are renamed."""
 
 import json
+import time
 
 from standins.faults import Answer, Close
 
@@ -138,3 +139,17 @@ def test_a_repository_that_was_renamed(traffic):
     work(traffic, INTERVAL_S)
     child = traffic.dispatched(job)
     assert child.json()["repo"] == "octo-harbor/beacon"
+
+
+def test_a_clock_that_is_behind_githubs(make_traffic):
+    """What GitHub says of a token's end is by its own clock: none is used for longer than an hour."""
+    made = []
+    traffic = make_traffic(github_options={
+        "clock": lambda: (made[0].clock.now() if made else time.time()) + 2 * 3600})
+    made.append(traffic)
+    traffic.dispatched(traffic.queue())
+    traffic.dispatched(traffic.queue())
+    assert len(traffic.github.tokens_issued()) == 1
+    work(traffic, 56 * 60)
+    traffic.dispatched(traffic.queue())
+    assert len(traffic.github.tokens_issued()) == 2
