@@ -22,7 +22,7 @@ earlier(int64_t one, int64_t two)
     return one < two ? one : two;
 }
 
-/* Ends for now: looks again after the interval, doubled with each look that changed nothing. */
+/* Rests: looks again after the interval, doubled with each look that changed nothing. */
 static struct decision
 rest(const struct inquiry *inquiry, int64_t until_ms)
 {
@@ -35,7 +35,7 @@ rest(const struct inquiry *inquiry, int64_t until_ms)
     return (struct decision){.step = STEP_REST, .next_look_ms = next_ms};
 }
 
-/* Ends for now, for a runner that idles: it must not outlive its demand by much more than
+/* Rests, for a runner that idles: it must not outlive its demand by much more than
  * idle_timeout, whatever event was lost. */
 static struct decision
 rest_idle(const struct inquiry *inquiry, int64_t until_ms)
@@ -48,7 +48,7 @@ rest_idle(const struct inquiry *inquiry, int64_t until_ms)
     return decision;
 }
 
-/* Ends for now, where GitHub was to be asked and was asked often enough in this minute: who was
+/* Rests, where GitHub was to be asked and was asked often enough in this minute: who was
  * passed over comes again before those that were not. */
 static struct decision
 rest_passed_over(const struct inquiry *inquiry)
@@ -57,7 +57,7 @@ rest_passed_over(const struct inquiry *inquiry)
                              .next_look_ms = inquiry->now_ms + inquiry->interval_ms};
 }
 
-/* Ends for now, where something is to happen within moments. */
+/* Rests, where something is to happen within moments. */
 static struct decision
 rest_soon(const struct inquiry *inquiry)
 {

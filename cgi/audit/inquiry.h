@@ -73,7 +73,7 @@ struct inquiry {
     int64_t sent_at_ms;
     int64_t placed_at_ms; /* when it was first seen on a node; 0 where it was not */
     uint32_t jitter;      /* any number, the runner's own: see rules_backoff_ms */
-    bool github_is_shut;  /* GitHub is left alone for now: see ledger/gate.h */
+    bool github_is_shut;  /* GitHub is left alone: see ledger/gate.h */
     bool may_confirm;     /* GitHub may be asked where it is only to confirm what is believed */
 
     /* What the configuration allows, in milliseconds. */

@@ -21,7 +21,7 @@ struct audit {
     enum job_state job;  /* NONE where it is for none, or that one is forgotten */
     bool is_counted_on;  /* that job has no other runner */
     int64_t job_lost;    /* runners that the job lost before */
-    bool github_is_shut; /* GitHub is left alone for now: see ledger/gate.h */
+    bool github_is_shut; /* GitHub is left alone: see ledger/gate.h */
     int64_t calls_left;  /* requests to GitHub that may only confirm what is believed */
 };
 
