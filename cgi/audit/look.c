@@ -19,9 +19,6 @@
  */
 #define ANSWER_SLACK_MS (INT64_C(60) * 1000)
 
-/* Clocks of Nomad's servers and ours may differ by this. */
-#define SKEW_S 600
-
 void
 look_begin_line(struct log_line *line, enum log_level level, const struct look *look)
 {
@@ -110,8 +107,9 @@ find_child(struct look *look, struct failure *failure)
                            runner->pool, runner->name);
     if (!nomad_find_child(
             look->tools->nomad, pool->nomad_job, order_token(runner->made_for, runner->n, token),
-            runner->name, earlier(runner->created_at_ms, look->inquiry.now_ms) / 1000 - SKEW_S,
-            sent_s + look->inquiry.answer_timeout_ms / 1000 + SKEW_S, &child, failure))
+            runner->name,
+            earlier(runner->created_at_ms, look->inquiry.now_ms) / 1000 - NOMAD_SKEW_S,
+            sent_s + look->inquiry.answer_timeout_ms / 1000 + NOMAD_SKEW_S, &child, failure))
         return false;
     if (child == NULL) {
         look->inquiry.child = CHILD_NONE;

@@ -17,9 +17,6 @@
 #define ROLL_MIN 16
 #define ROLL_MAX 2000
 
-/* Clocks of Nomad's servers and ours may differ by this. */
-#define SKEW_S 600
-
 struct entry {
     struct audit audit;
     enum child_fact child;
@@ -80,8 +77,9 @@ call_pool(const struct tools *tools, const struct pool *pool, struct roll *roll,
         if (strcmp(runner->pool, pool->name) == 0 && runner->sent_at_ms / 1000 < from_s)
             from_s = runner->sent_at_ms / 1000;
     }
-    return from_s == INT64_MAX || nomad_children(tools->nomad, pool->nomad_job, from_s - SKEW_S,
-                                                 now_s + SKEW_S, mark, roll, failure);
+    return from_s == INT64_MAX ||
+           nomad_children(tools->nomad, pool->nomad_job, from_s - NOMAD_SKEW_S,
+                          now_s + NOMAD_SKEW_S, mark, roll, failure);
 }
 
 /* Notes those of which what Nomad said is enough. */
