@@ -9,16 +9,33 @@ class RegistrationRefused(Exception):
     """The credential that a runner registers with is not good, or no longer."""
 
 
-class Runner:
-    """A registration. It stays behind, offline, when its process dies without a word."""
+def target_of(repository):
+    """Where a repository's runners are, in the form that organizations (`orgs/O`) and enterprises
+    (`enterprises/E`) have as well."""
+    return f"repos/{repository}"
 
-    def __init__(self, runner_id, repository, name, labels, ephemeral):
+
+def repository_of(target):
+    """The repository of a target, or None where it is an organization or an enterprise."""
+    kind, _, name = target.partition("/")
+    return name if kind == "repos" else None
+
+
+class Runner:
+    """A registration. It stays behind, offline, when its process dies without a word. One made
+    with a just-in-time configuration is there before its process, and `has_started` says whether
+    that came."""
+
+    def __init__(self, runner_id, target, name, labels, ephemeral, group_id=1, has_started=True):
         self.id = runner_id
-        self.repository = repository
+        self.target = target
+        self.repository = repository_of(target)
         self.name = name
         self.labels = list(labels)
         self.ephemeral = ephemeral
-        self.online = True
+        self.group_id = group_id
+        self.has_started = has_started
+        self.online = has_started
         self.busy = False
 
     def covers(self, labels):
@@ -26,21 +43,29 @@ class Runner:
         return {label.lower() for label in labels} <= {label.lower() for label in self.labels}
 
     def json(self):
-        return {"id": self.id, "name": self.name, "os": "linux",
+        return {"id": self.id, "name": self.name, "os": "linux" if self.has_started else "unknown",
                 "status": "online" if self.online else "offline", "busy": self.busy,
-                "ephemeral": self.ephemeral, "runner_group_id": 1,
+                "ephemeral": self.ephemeral, "runner_group_id": self.group_id,
                 "labels": [{"id": index + 1, "name": label,
                             "type": "read-only" if label.lower() == "self-hosted" else "custom"}
                            for index, label in enumerate(self.labels)]}
 
 
 class WorkflowRun:
-    def __init__(self, run_id, repository, name, head_branch, created_at):
+    """`head_repository` is where the code comes from: a full name, None for the run's own
+    repository, False for a fork that was deleted. `describe` makes a repository's object of its
+    full name."""
+
+    def __init__(self, run_id, repository, name, head_branch, created_at, *, describe,
+                 head_repository=None, event="push"):
         self.id = run_id
         self.repository = repository
         self.name = name
         self.head_branch = head_branch
+        self.head_repository = head_repository
+        self.event = event
         self.created_at = created_at
+        self._describe = describe
         self.attempt = 1
         self.jobs = []  # of every attempt, in order
 
@@ -57,25 +82,25 @@ class WorkflowRun:
             return "in_progress"
         return "waiting" if statuses == {"waiting"} else "queued"
 
+    @property
+    def conclusion(self):
+        return "success" if self.status == "completed" else None
+
     def json(self):
         full_name, status = self.repository, self.status
-        owner, _, name = full_name.partition("/")
-        repository = {"id": 809431127, "node_id": "R_kgDOMD7wVw", "name": name,
-                      "full_name": full_name, "private": True, "fork": False,
-                      "owner": {"login": owner, "id": 148220917, "type": "Organization"},
-                      "html_url": f"https://github.com/{full_name}",
-                      "url": f"https://api.github.com/repos/{full_name}"}
+        repository = head = self._describe(full_name)
+        if self.head_repository is not None:
+            head = self._describe(self.head_repository) if self.head_repository else None
         return {"id": self.id, "name": self.name, "node_id": "WFR_kwLOMD7wV88AAAAC",
                 "head_branch": self.head_branch, "head_sha": _SHA,
                 "path": ".github/workflows/ci.yml", "display_title": self.name, "run_number": 1,
-                "event": "push", "status": status,
-                "conclusion": "success" if status == "completed" else None,
+                "event": self.event, "status": status, "conclusion": self.conclusion,
                 "workflow_id": 159038, "run_attempt": self.attempt,
                 "url": f"https://api.github.com/repos/{full_name}/actions/runs/{self.id}",
                 "html_url": f"https://github.com/{full_name}/actions/runs/{self.id}",
                 "created_at": timestamp(self.created_at), "updated_at": timestamp(self.created_at),
                 "run_started_at": timestamp(self.created_at),
-                "repository": repository, "head_repository": repository}
+                "repository": repository, "head_repository": head}
 
 
 class WorkflowJob:
@@ -124,8 +149,11 @@ _SHA = "edf5e904b2cc6b97f62a47d4438a4e1b69321685"
 
 
 class Actions:
-    def __init__(self, clock):
+    """`describe` makes a repository's object of its full name."""
+
+    def __init__(self, clock, describe):
         self.clock = clock
+        self.describe = describe
         self.runners = {}  # id -> Runner
         self.runs = {}  # id -> WorkflowRun
         self.jobs = {}  # id -> WorkflowJob
@@ -134,19 +162,30 @@ class Actions:
 
     # -- runners ------------------------------------------------------------------------------
 
-    def runners_of(self, repository):
+    def runners_at(self, target):
         return [runner for runner in self.runners.values()
-                if runner.repository.lower() == repository.lower()]
+                if runner.target.lower() == target.lower()]
+
+    def runners_of(self, repository):
+        return self.runners_at(target_of(repository))
 
     def runner_named(self, repository, name):
-        return next((runner for runner in self.runners_of(repository) if runner.name == name), None)
+        return self.runner_named_at(target_of(repository), name)
+
+    def runner_named_at(self, target, name):
+        return next((runner for runner in self.runners_at(target) if runner.name == name), None)
 
     def add_runner(self, repository, name, labels, ephemeral=True):
         """Registers with --replace: a registration of that name gives way, and its id with it."""
-        old = self.runner_named(repository, name)
+        return self.add_runner_at(target_of(repository), name, labels, ephemeral)
+
+    def add_runner_at(self, target, name, labels, ephemeral=True, *, group_id=1, has_started=True):
+        """The same for any target."""
+        old = self.runner_named_at(target, name)
         if old is not None:
             del self.runners[old.id]
-        runner = Runner(next(self._runner_ids), repository, name, labels, ephemeral)
+        runner = Runner(next(self._runner_ids), target, name, labels, ephemeral, group_id,
+                        has_started)
         self.runners[runner.id] = runner
         return runner
 
@@ -155,8 +194,10 @@ class Actions:
 
     # -- runs and jobs ------------------------------------------------------------------------
 
-    def add_run(self, repository, name="Build and test", head_branch="main"):
-        run = WorkflowRun(next(self._ids), repository, name, head_branch, self.clock())
+    def add_run(self, repository, name="Build and test", head_branch="main", *,
+                head_repository=None, event="push"):
+        run = WorkflowRun(next(self._ids), repository, name, head_branch, self.clock(),
+                          describe=self.describe, head_repository=head_repository, event=event)
         self.runs[run.id] = run
         return run
 

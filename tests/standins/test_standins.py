@@ -535,7 +535,7 @@ class TestRunners:
             _, body, headers = mint(client, path, "GET")
             assert body["total_count"] == 5
             names += [runner["name"] for runner in body["runners"]]
-            link = re.match(r'<([^>]+)>; rel="next"', headers["Link"] or "")
+            link = re.search(r'<([^>]+)>; rel="next"', headers["Link"] or "")
             path = link and link[1].removeprefix(github.url)
         assert names == [f"r-{number}" for number in range(5)]
         assert mint(client, f"{ACTIONS}/runners?per_page=2&page=9", "GET")[1]["runners"] == []
