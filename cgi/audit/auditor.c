@@ -9,6 +9,7 @@
 
 #include "audit/look.h"
 #include "clock/clock.h"
+#include "config/place.h"
 #include "upstream/github_runner.h"
 
 /* What a look's requests can take at the longest; a lease that ends earlier costs a look. */
@@ -112,9 +113,10 @@ loss_reason(const struct look *look, enum step step, char *out, size_t cap)
     case STEP_LOST_SILENT:
         (void)snprintf(out, cap,
                        "its runner's task runs for over %" PRId64
-                       " s (register_timeout) and is not registered with GitHub: see `nomad alloc "
-                       "logs -job %s`",
-                       config->register_timeout_s, look->child);
+                       " s (register_timeout) and %s with GitHub: see `nomad alloc logs -job %s`",
+                       config->register_timeout_s,
+                       look->audit.runner.is_jit ? "has not connected" : "is not registered",
+                       look->child);
         break;
     case STEP_LOST_IDLE:
         if (look->inquiry.state == RUNNER_BUSY)
@@ -261,11 +263,13 @@ ask_for_job(const struct tools *tools, const struct audit_job *claim, struct git
             struct failure *failure)
 {
     struct github_runner ignored;
+    char place[PLACE_CAP];
 
+    (void)place_of_repository(claim->repository, place);
     if (!github_job_get(tools->github, claim->repository, claim->id, found, failure))
         return false;
     return found->status != GITHUB_JOB_ABSENT ||
-           github_runner_find(tools->github, claim->repository, tools->config->server.runner_prefix,
+           github_runner_find(tools->github, place, tools->config->server.runner_prefix,
                               &ignored, failure);
 }
 
@@ -296,14 +300,14 @@ auditor_look_at_job(const struct tools *tools)
         log_text(&line, "outcome", "retry");
         tools_log_failure(&line, &failure);
         log_end(tools->log, &line);
-        return tools_tell_gate(tools, &failure) ? WORK_FAILED : WORK_LEDGER;
+        return tools_tell_gate(tools, claim.repository, &failure) ? WORK_FAILED : WORK_LEDGER;
     }
     missed_init(&missed, claim.id, &found);
     if (found.status == GITHUB_JOB_QUEUED &&
         !tools_record(tools, audit_requeue_job, &claim, "a job that waits could not be recorded"))
         return WORK_LEDGER;
     if (!missed.is_event)
-        return tools_tell_gate(tools, NULL) ? WORK_DONE : WORK_LEDGER;
+        return tools_tell_gate(tools, claim.repository, NULL) ? WORK_DONE : WORK_LEDGER;
     report = tools_report(tools->config, &missed.job, missed.event, NULL, "audit");
     return tools_record(tools, report_apply, &report, "a missed event could not be recorded")
                ? WORK_DONE

@@ -28,7 +28,7 @@
 struct survey {
     const struct tools *tools;
     const char *repository;
-    cJSON *runs; /* those in progress or queued: objects with id, fork and url */
+    cJSON *runs; /* those in progress or queued: objects with id, fork, private and url */
     int64_t calls;
     int64_t entered; /* jobs that the ledger did not have */
     struct failure failure;
@@ -66,6 +66,15 @@ listing_fini(struct listing *listing)
 /* -- Jobs ---------------------------------------------------------------------------------------
  */
 
+/* Copies a member that is true or not. False when out of memory. */
+static bool
+add_flag(cJSON *to, const char *name, const cJSON *from)
+{
+    return cJSON_AddBoolToObject(to, name,
+                                 cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(from, name))) !=
+           NULL;
+}
+
 /* The job as a delivery would have told of it, so that it is read and checked in the same way. NULL
  * where it cannot be read. */
 static struct rh_delivery *
@@ -84,8 +93,7 @@ as_delivery(const struct survey *survey, const cJSON *run, const cJSON *job, con
         cJSON_AddStringToObject(repository, "full_name", survey->repository) != NULL &&
         cJSON_AddStringToObject(repository, "name", short_name + 1) != NULL &&
         json_add_text(repository, "html_url", json_text(run, "url")) &&
-        cJSON_AddBoolToObject(repository, "fork",
-                              cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(run, "fork"))) != NULL)
+        add_flag(repository, "fork", run) && add_flag(repository, "private", run))
         text = cJSON_PrintUnformatted(root);
     if (text != NULL && rh_delivery_parse(text, strlen(text), "application/json", "workflow_job",
                                           &delivery, &reason) != RH_OK)
@@ -127,9 +135,9 @@ report(struct survey *survey, const struct rh_workflow_job *job)
         event = JOB_EVENT_COMPLETED;
     else
         return true;
-    if (event == JOB_EVENT_QUEUED && !job->labels_overflow &&
+    if (event == JOB_EVENT_QUEUED &&
         (job->created_at_s == 0 || now_s - job->created_at_s <= JOB_LIFE_MS / 1000))
-        pool = pool_serving(config, &job->labels);
+        pool = pool_for_job(config, job);
     /* What began or ended is news of a job that is known, or of a runner of ours, alone. */
     if (event == JOB_EVENT_QUEUED && pool == NULL)
         return true;
@@ -209,9 +217,7 @@ keep_run(const cJSON *run)
         id->valuedouble <= (double)RH_ID_MAX &&
         json_add_number(kept, "id", (int64_t)id->valuedouble) &&
         json_add_text(kept, "url", json_text(repository, "html_url")) &&
-        cJSON_AddBoolToObject(kept, "fork",
-                              cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(repository, "fork"))) !=
-            NULL)
+        add_flag(kept, "fork", repository) && add_flag(kept, "private", repository))
         return kept;
     cJSON_Delete(kept);
     return NULL;

@@ -258,7 +258,8 @@ check_running(const struct inquiry *inquiry)
         return conclude(inquiry, STEP_LOST_WAITING);
     if (inquiry->started_at_ms == 0)
         return rest_idle(inquiry, until_ms);
-    if (inquiry->registration == REGISTRATION_ABSENT) {
+    if (inquiry->registration == REGISTRATION_ABSENT ||
+        (inquiry->is_jit && inquiry->is_offline)) { /* its task has not shown itself */
         if (since_ms >= inquiry->register_timeout_ms)
             return conclude(inquiry, STEP_LOST_SILENT);
         return rest_idle(inquiry, inquiry->started_at_ms + inquiry->register_timeout_ms);
@@ -297,8 +298,9 @@ next(const struct inquiry *inquiry)
     bool may_yet_come = inquiry->child == CHILD_NONE &&
                         inquiry->now_ms - inquiry->sent_at_ms < inquiry->answer_timeout_ms;
 
+    /* What was never dispatched has left nothing but, just in time, its registration. */
     if (!inquiry->was_sent)
-        return conclude(inquiry, STEP_GONE);
+        return inquiry->is_jit ? bury(inquiry) : conclude(inquiry, STEP_GONE);
     if (inquiry->child == CHILD_UNKNOWN || may_yet_come)
         return ask_nomad(inquiry);
     switch (inquiry->state) {

@@ -65,6 +65,7 @@ struct inquiry {
     enum runner_state state;
     bool has_job;   /* a job counts on the runner, or runs on it */
     bool was_sent;  /* its dispatch may have reached Nomad */
+    bool is_jit;    /* its registration is made before its task: see struct runner */
     bool has_child; /* the child's id is known */
     bool has_id;    /* its registration's id is known */
     int64_t audits; /* looks in a row that changed nothing */
@@ -95,6 +96,7 @@ struct inquiry {
     bool knows_why;        /* why it is not placed was asked */
     enum strangers_fact strangers;
     enum registration_fact registration;
+    bool is_offline; /* it is registered, and no runner has shown itself */
     enum job_fact job;
 };
 

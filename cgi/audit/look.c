@@ -67,6 +67,7 @@ look_init(struct look *look, const struct tools *tools)
         .has_job = look->audit.is_counted_on &&
                    look->audit.job == (runner->state == RUNNER_BUSY ? JOB_RUNNING : JOB_ASSIGNED),
         .was_sent = runner->sent_at_ms > 0,
+        .is_jit = runner->is_jit,
         .has_child = runner->child[0] != '\0',
         .has_id = runner->github_id > 0,
         .audits = runner->audits,
@@ -203,7 +204,7 @@ ask_why_unplaced(struct look *look, struct failure *failure)
 static bool
 ask_strangers(struct look *look, struct failure *failure)
 {
-    struct audit_strangers strangers = {.repository = look->audit.runner.repository,
+    struct audit_strangers strangers = {.place = look->audit.runner.place,
                                         .since_ms = look->audit.runner.created_at_ms};
     struct rh_reason reason;
 
@@ -245,7 +246,7 @@ ask_job(struct look *look, struct failure *failure)
     const struct runner *runner = &look->audit.runner;
 
     look->github_calls++;
-    if (!github_job_get(look->tools->github, runner->repository, runner->job_id, &look->job,
+    if (!github_job_get(look->tools->github, look->audit.job_repository, runner->job_id, &look->job,
                         failure)) {
         /* A token that may not read jobs: with the child over, the job is taken to wait, since a
          * runner too many is taken away again, and a job without one starves. */
@@ -281,10 +282,11 @@ ask_registration(struct look *look, struct failure *failure)
     struct github_runner found;
 
     look->github_calls++;
-    if (!github_runner_find(look->tools->github, runner->repository, runner->name, &found, failure))
+    if (!github_runner_find(look->tools->github, runner->place, runner->name, &found, failure))
         return false;
     look->github_id = found.id;
     look->inquiry.has_id = found.is_registered;
+    look->inquiry.is_offline = found.is_registered && !found.is_online;
     look->inquiry.registration = !found.is_registered ? REGISTRATION_ABSENT
                                  : found.is_busy      ? REGISTRATION_BUSY
                                                       : REGISTRATION_IDLE;
@@ -297,7 +299,7 @@ delete_registration(struct look *look, struct failure *failure)
     enum github_deletion deletion;
 
     look->github_calls++;
-    if (!github_runner_delete(look->tools->github, look->audit.runner.repository, look->github_id,
+    if (!github_runner_delete(look->tools->github, look->audit.runner.place, look->github_id,
                               &deletion, failure))
         return false;
     switch (deletion) {

@@ -13,10 +13,6 @@
 #include "upstream/github_run.h"
 #include "work/tools.h"
 
-/* Clocks of Nomad's servers, whose seconds stand in the ids of children, and ours may differ by
- * this. */
-#define NOMAD_SKEW_S 600
-
 struct look {
     const struct tools *tools;
     struct audit audit;

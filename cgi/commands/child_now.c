@@ -10,6 +10,7 @@
 #include <curl/curl.h>
 
 #include "text/json.h"
+#include "config/values.h"
 #include "text/span.h"
 #include "upstream/credential.h"
 
@@ -65,7 +66,7 @@ child_now_ask(const struct nomad_config *config, const char *child, struct child
         return;
     }
     atomic_init(&deadline, INT64_MAX);
-    token = credential_new(config->token, config->token_file);
+    token = credential_new(config->token, config->token_file, value_secret_file);
     if (token != NULL)
         nomad = nomad_new(config, token, &deadline);
     if (nomad != NULL) {

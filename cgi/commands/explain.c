@@ -218,7 +218,7 @@ explain_event(const struct config *config, const struct rh_workflow_job *job,
          job->labels_overflow ? ", and more than a runner can have" : "");
     buffer_fini(&labels);
     for (size_t i = 0; i < config->pools_len; i++) {
-        (void)verdict_match(&config->pools[i], job, words, sizeof words);
+        (void)verdict_match(config, &config->pools[i], job, words, sizeof words);
         find(explanation, "pool", "%s: %s", config->pools[i].name, words);
     }
 }
@@ -242,7 +242,7 @@ plan(const struct config *config, const struct rh_workflow_job *job, const struc
     struct buffer path = BUFFER_INIT(4096);
     char name[RH_RUNNER_NAME_MAX + 1], token[ORDER_TOKEN_CAP], *delivery = strdup(guid);
     struct plan_runner runner = {
-        .name = name, .credential_kind = RH_CREDENTIAL_REGISTRATION_TOKEN, .credential = MASKED};
+        .name = name, .credential_kind = plan_credential(pool), .credential = MASKED};
     struct ledger *ledger = NULL;
     struct rh_reason reason;
     enum rh_error error = RH_ERR_NO_MEMORY;

@@ -59,7 +59,7 @@ static void
 tell_queued(const struct config *config, const struct job_story *story, struct buffer *out)
 {
     const struct job *job = &story->job;
-    const struct pool *pool = plan_pool(config, job->pool, job->labels);
+    const struct pool *pool = plan_pool(config, job->pool, job);
     bool is_due = job->next_attempt_at_ms <= story->now_ms, is_full;
     char when[SPAN_CAP];
 
@@ -175,6 +175,12 @@ job_outlook(const struct config *config, const struct job_story *story, struct b
             "nothing: 24 hours after it was queued GitHub gave up on it, so re-run it "
             "there; where it still waits, `runhook jobs retry %" PRId64 "`",
             story->job.id);
+        break;
+    case JOB_REFUSED:
+        (void)buffer_addf(out,
+                          "nothing: it may not use the cluster; where that has changed, `runhook "
+                          "jobs retry %" PRId64 "`",
+                          story->job.id);
         break;
     }
 }

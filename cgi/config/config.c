@@ -7,13 +7,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
+#include "config/access.h"
 #include "config/file.h"
 #include "config/keys.h"
+#include "config/place.h"
 #include "config/values.h"
 
-#define POOL_NAME_MAX 32
+#define OWNER_NAME_MAX 128
+
+/* GitHub takes no more for one runner (docs.github.com, "Create configuration for a just-in-time
+ * runner"). */
+#define GITHUB_JIT_LABELS 100
+
+/* What a section's keys go to, and the marks of what was set. */
+struct home {
+    const char *kind; /* as the table of keys has it */
+    const char *name; /* of [pool NAME] and [owner NAME]; NULL for the other sections */
+    void *base;
+    int *marks;
+    int line; /* of its header; 0 where no file has it */
+};
+
+/* By key: the line that set it, -1 for the environment, 0 for nothing. */
+typedef int marks[CONFIG_KEYS_CAP];
 
 /* While loading: what was set, and where, so that twice and not at all can be told. */
 struct loader {
@@ -21,123 +40,195 @@ struct loader {
     enum config_use use;
     struct problems *problems;
     const char *path; /* NULL where there is no file */
-    /* By pool (0: the other sections) and key: the line that set it, -1 for the environment, 0 for
-     * nothing. */
-    int lines[CONFIG_POOLS_MAX + 1][CONFIG_KEYS_CAP];
+    marks marks;      /* of the sections that there is one of */
+    marks pool_marks[CONFIG_POOLS_MAX];
+    marks owner_marks[CONFIG_OWNERS_MAX];
     int pool_lines[CONFIG_POOLS_MAX];
+    int owner_lines[CONFIG_OWNERS_MAX];
 };
 
-static struct pool *
-pool_find(struct config *config, const char *name)
+static struct home
+plain_home(struct loader *loader, const char *section)
 {
-    for (size_t i = 0; i < config->pools_len; i++) {
-        if (strcmp(config->pools[i].name, name) == 0)
-            return &config->pools[i];
-    }
-    return NULL;
+    return (struct home){.kind = section, .base = loader->config, .marks = loader->marks};
 }
 
-static struct pool *
-pool_add(struct loader *loader, const char *name, const struct origin *origin)
+static struct home
+pool_home(struct loader *loader, size_t i)
+{
+    struct pool *pool = &loader->config->pools[i];
+
+    return (struct home){.kind = "pool",
+                         .name = pool->name,
+                         .base = pool,
+                         .marks = loader->pool_marks[i],
+                         .line = loader->pool_lines[i]};
+}
+
+static struct home
+owner_home(struct loader *loader, size_t i)
+{
+    struct owner_config *owner = &loader->config->owners[i];
+
+    return (struct home){.kind = "owner",
+                         .name = owner->name,
+                         .base = owner,
+                         .marks = loader->owner_marks[i],
+                         .line = loader->owner_lines[i]};
+}
+
+/* Finds [KIND NAME]. GitHub tells no case in owners' names. */
+static bool
+home_find(struct loader *loader, const char *kind, const char *name, struct home *home)
+{
+    const struct config *config = loader->config;
+
+    for (size_t i = 0; strcmp(kind, "pool") == 0 && i < config->pools_len; i++) {
+        *home = pool_home(loader, i);
+        if (strcmp(home->name, name) == 0)
+            return true;
+    }
+    for (size_t i = 0; strcmp(kind, "owner") == 0 && i < config->owners_len; i++) {
+        *home = owner_home(loader, i);
+        if (strcasecmp(home->name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool
+pool_add(struct loader *loader, const char *name, const struct origin *origin, struct home *home)
 {
     struct config *config = loader->config;
     struct rh_reason reason;
-    struct pool *pool;
 
     if (config->pools_len == CONFIG_POOLS_MAX) {
         problems_error(loader->problems, origin, "at most %d pools", CONFIG_POOLS_MAX);
-        return NULL;
+        return false;
     }
-    pool = &config->pools[config->pools_len];
-    if (!value_name(name, POOL_NAME_MAX, false, &pool->name, &reason)) {
+    if (!value_name(name, CONFIG_POOL_NAME_MAX, false, &config->pools[config->pools_len].name,
+                    &reason)) {
         problems_error(loader->problems, origin, "[pool NAME]: the name %s", reason.text);
-        return NULL;
+        return false;
     }
-    loader->pool_lines[config->pools_len++] = origin->line;
-    return pool;
+    loader->pool_lines[config->pools_len] = origin->line;
+    *home = pool_home(loader, config->pools_len++);
+    return true;
 }
 
-/* Which member a key's value goes to, and the row of its marks. */
-static void *
-key_base(struct loader *loader, struct pool *pool, int **marks)
+static bool
+owner_add(struct loader *loader, const char *name, const struct origin *origin, struct home *home)
 {
-    if (pool == NULL) {
-        *marks = loader->lines[0];
-        return loader->config;
+    struct config *config = loader->config;
+    struct owner_config *owner = &config->owners[config->owners_len];
+    const char *bare = name + strlen(PLACE_ENTERPRISE) * place_is_enterprise(name);
+    struct rh_reason reason;
+
+    if (config->owners_len == CONFIG_OWNERS_MAX) {
+        problems_error(loader->problems, origin, "at most %d owners", CONFIG_OWNERS_MAX);
+        return false;
     }
-    *marks = loader->lines[pool - loader->config->pools + 1];
-    return pool;
+    if (!value_name(name, OWNER_NAME_MAX, true, &owner->name, &reason) ||
+        strchr(bare, '/') != NULL || bare[0] == '\0') {
+        problems_error(loader->problems, origin,
+                       "[owner NAME]: the name must be a user's, an organization's or "
+                       "enterprises/SLUG, of letters, digits, '.', '_' and '-'");
+        free(owner->name);
+        owner->name = NULL;
+        return false;
+    }
+    loader->owner_lines[config->owners_len] = origin->line;
+    *home = owner_home(loader, config->owners_len++);
+    return true;
 }
 
 /* Applies one value. `mark` is its line, or -1 for the environment, which overrides. */
 static void
-apply(struct loader *loader, const struct key *key, struct pool *pool, const char *name,
+apply(struct loader *loader, const struct key *key, const struct home *home, const char *name,
       const char *text, bool is_file, const struct origin *origin, int mark)
 {
     struct rh_reason reason;
-    int *marks;
-    void *base = key_base(loader, pool, &marks);
-    int *set_by = &marks[key - config_keys];
+    int *set_by = &home->marks[key - config_keys];
 
     if (*set_by != 0 && mark > 0) {
         problems_error(loader->problems, origin, "%s is set already, on line %d", name, *set_by);
         return;
     }
     *set_by = mark;
-    if (key->kind == VALUE_SECRET && loader->use == CONFIG_WITHOUT_SECRETS)
+    if (key_is_secret(key) && loader->use == CONFIG_WITHOUT_SECRETS)
         return;
-    if (key_set(key, base, text, is_file, &reason))
+    if (key_set(key, home->base, text, is_file, &reason))
         return;
     if (origin->file != NULL)
         problems_error(loader->problems, origin, "[%s%s%s] %s: %s", key->section,
-                       pool == NULL ? "" : " ", pool == NULL ? "" : pool->name, name, reason.text);
+                       home->name == NULL ? "" : " ", home->name == NULL ? "" : home->name, name,
+                       reason.text);
     else
         problems_error(loader->problems, origin, "%s", reason.text);
 }
 
-/* Splits "pool NAME". Returns the section as the table names it; NULL where it is unknown. */
+/* Splits "pool NAME" and "owner NAME". Returns the section as the table names it; NULL where it is
+ * unknown. `*name` is NULL for a section that has none. */
 static const char *
-section_kind(const char *section, const char **pool_name)
+section_kind(const char *section, const char **name)
 {
-    *pool_name = NULL;
-    if (strncmp(section, "pool", 4) == 0 && (section[4] == ' ' || section[4] == '\0')) {
-        *pool_name = section + 4 + strspn(section + 4, " ");
-        return "pool";
+    static const char *const named[] = {"pool", "owner"};
+
+    *name = NULL;
+    for (size_t i = 0; i < sizeof named / sizeof named[0]; i++) {
+        size_t len = strlen(named[i]);
+
+        if (strncmp(section, named[i], len) == 0 && (section[len] == ' ' || section[len] == '\0')) {
+            *name = section + len + strspn(section + len, " ");
+            return named[i];
+        }
     }
     return key_section_known(section) ? section : NULL;
+}
+
+/* Finds or, at its header, makes the home of [KIND NAME]. False where there is none, which was
+ * said. */
+static bool
+named_home(struct loader *loader, const char *kind, const char *name,
+           const struct file_entry *entry, const struct origin *origin, struct home *home)
+{
+    bool is_header = entry->name == NULL;
+
+    if (home_find(loader, kind, name, home)) {
+        if (is_header)
+            problems_error(loader->problems, origin, "[%s %s] stands there twice", kind,
+                           home->name);
+        return true;
+    }
+    if (is_header)
+        return strcmp(kind, "pool") == 0 ? pool_add(loader, name, origin, home)
+                                         : owner_add(loader, name, origin, home);
+    /* Its header was refused; or, against all care, not seen. */
+    if (loader->problems->errors == 0)
+        problems_error(loader->problems, origin, "%s stands in no section", entry->name);
+    return false;
 }
 
 static void
 apply_entry(struct loader *loader, const struct file_entries *entries, struct file_entry *entry)
 {
     struct origin origin = {.file = loader->path, .line = entry->line};
-    const char *pool_name, *section = section_kind(entry->section, &pool_name);
+    const char *name, *section = section_kind(entry->section, &name);
     const struct key *key;
-    struct pool *pool = NULL;
+    struct home home;
     bool is_file = false;
 
     if (section == NULL || (entry->section[0] == '\0' && entry->name != NULL)) {
         if (entry->name == NULL || entry->section[0] == '\0')
             problems_error(loader->problems, &origin,
                            "unknown section [%.64s]: there are [server], [github], [nomad], "
-                           "[audit] and [pool NAME]",
+                           "[audit], [access], [pool NAME] and [owner NAME]",
                            entry->section);
         return; /* its keys are not worth a line each */
     }
-    if (pool_name != NULL) {
-        pool = pool_find(loader->config, pool_name);
-        if (pool == NULL && entry->name == NULL) {
-            (void)pool_add(loader, pool_name, &origin);
-            return;
-        }
-        if (pool == NULL) { /* its header was refused; or, against all care, not seen */
-            if (loader->problems->errors == 0)
-                problems_error(loader->problems, &origin, "%s stands in no section", entry->name);
-            return;
-        }
-        if (entry->name == NULL)
-            problems_error(loader->problems, &origin, "[pool %s] stands there twice", pool->name);
-    }
+    home = plain_home(loader, section);
+    if (name != NULL && !named_home(loader, section, name, entry, &origin, &home))
+        return;
     if (entry->name == NULL)
         return;
     key = key_find(section, entry->name, &is_file);
@@ -151,7 +242,7 @@ apply_entry(struct loader *loader, const struct file_entries *entries, struct fi
                        "%s goes on over an indented line, and only lists may", entry->name);
         return;
     }
-    if (key->kind == VALUE_SECRET && !is_file) {
+    if (key_is_secret(key) && !is_file) {
         if (entry->has_comment) {
             problems_error(loader->problems, &origin,
                            "%s is cut at the ';', which begins a comment: put the secret into a "
@@ -165,29 +256,29 @@ apply_entry(struct loader *loader, const struct file_entries *entries, struct fi
                              "use %s_file",
                              entry->name, entry->name);
     }
-    apply(loader, key, pool, entry->name, entry->value, is_file, &origin, entry->line);
+    apply(loader, key, &home, entry->name, entry->value, is_file, &origin, entry->line);
 }
 
 /* The variable's own value, or for a secret the file that NAME_FILE names. */
 static void
-apply_variable(struct loader *loader, config_environment environment, const struct key *key,
-               struct pool *pool)
+apply_variable(struct loader *loader, config_environment environment, const struct key *key)
 {
     char name[64];
+    const struct home home = plain_home(loader, key->section);
     const char *text = environment(key->environment);
     struct origin origin = {.name = key->environment};
 
     if (text != NULL && text[0] != '\0') {
-        apply(loader, key, pool, key->name, text, false, &origin, -1);
+        apply(loader, key, &home, key->name, text, false, &origin, -1);
         return;
     }
-    if (key->kind != VALUE_SECRET)
+    if (!key_is_secret(key))
         return;
     (void)snprintf(name, sizeof name, "%s_FILE", key->environment);
     text = environment(name);
     origin.name = name;
     if (text != NULL && text[0] != '\0')
-        apply(loader, key, pool, key->name, text, true, &origin, -1);
+        apply(loader, key, &home, key->name, text, true, &origin, -1);
 }
 
 static void
@@ -195,7 +286,7 @@ apply_environment(struct loader *loader, config_environment environment)
 {
     for (size_t i = 0; i < config_keys_len; i++) {
         if (config_keys[i].environment != NULL)
-            apply_variable(loader, environment, &config_keys[i], NULL);
+            apply_variable(loader, environment, &config_keys[i]);
     }
 }
 
@@ -211,42 +302,41 @@ add_default_pool(struct loader *loader, config_environment environment)
         {"nomad_job", "RUNHOOK_NOMAD_JOB", "github-runner"},
     };
     struct origin origin = {0};
-    struct pool *pool = pool_add(loader, "default", &origin);
+    struct home home;
 
-    for (size_t i = 0; pool != NULL && i < sizeof values / sizeof values[0]; i++) {
+    if (!pool_add(loader, "default", &origin, &home))
+        return;
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
         const char *text = environment(values[i].variable);
         bool is_file;
 
         origin.name = values[i].variable;
         if (text == NULL || text[0] == '\0')
             text = values[i].fallback;
-        apply(loader, key_find("pool", values[i].key, &is_file), pool, values[i].key, text, false,
+        apply(loader, key_find("pool", values[i].key, &is_file), &home, values[i].key, text, false,
               &origin, -1);
     }
 }
 
-/* Gives every key that nothing set its default, and says which are missing. */
+/* Gives every key of a home that nothing set its default, and says which are missing. */
 static void
-complete(struct loader *loader, struct pool *pool)
+complete(struct loader *loader, const struct home *home)
 {
-    struct origin origin = {.file = loader->path};
+    struct origin origin = {.file = loader->path, .line = home->line};
     struct rh_reason reason;
-    int *marks;
-    void *base = key_base(loader, pool, &marks);
 
-    if (pool != NULL)
-        origin.line = loader->pool_lines[pool - loader->config->pools];
     for (size_t i = 0; i < config_keys_len; i++) {
         const struct key *key = &config_keys[i];
 
-        if (marks[i] != 0 || (strcmp(key->section, "pool") == 0) != (pool != NULL))
+        if (home->marks[i] != 0 || strcmp(key->section, home->kind) != 0)
             continue;
-        if (key->fallback != NULL && !key_set(key, base, key->fallback, false, &reason))
+        if (key->fallback != NULL && !key_set(key, home->base, key->fallback, false, &reason))
             problems_error(loader->problems, &origin, "%s: %s", key->name, reason.text);
-        if (!key->required || (key->kind == VALUE_SECRET && loader->use == CONFIG_WITHOUT_SECRETS))
+        if (!key->required || (key_is_secret(key) && loader->use == CONFIG_WITHOUT_SECRETS))
             continue;
-        if (pool != NULL)
-            problems_error(loader->problems, &origin, "[pool %s] needs %s", pool->name, key->name);
+        if (home->name != NULL)
+            problems_error(loader->problems, &origin, "[%s %s] needs %s", home->kind, home->name,
+                           key->name);
         else if (key->environment != NULL)
             problems_error(loader->problems, &origin,
                            "[%s] needs %s_file (or %s, or the environment variable %s)",
@@ -254,7 +344,179 @@ complete(struct loader *loader, struct pool *pool)
     }
 }
 
-/* What no single key can tell. */
+static void
+complete_all(struct loader *loader)
+{
+    static const char *const plain[] = {"server", "github", "nomad", "audit", "access"};
+    struct home home;
+
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
+        home = plain_home(loader, plain[i]);
+        complete(loader, &home);
+    }
+    for (size_t i = 0; i < loader->config->pools_len; i++) {
+        home = pool_home(loader, i);
+        complete(loader, &home);
+    }
+    for (size_t i = 0; i < loader->config->owners_len; i++) {
+        home = owner_home(loader, i);
+        complete(loader, &home);
+    }
+}
+
+/* -- What no single key can tell ----------------------------------------------------------------
+ */
+
+/* Whether a key was set, by file or environment. */
+static bool
+is_set(const struct home *home, const char *name)
+{
+    bool is_file;
+
+    return home->marks[key_find(home->kind, name, &is_file) - config_keys] != 0;
+}
+
+/* An account is a token or an App, whole. `must` says that there has to be one. */
+static void
+check_account(struct loader *loader, const struct home *home, bool must)
+{
+    const struct origin origin = {.file = loader->path, .line = home->line};
+    char section[OWNER_NAME_MAX + 16];
+    bool token = is_set(home, "token"), app = is_set(home, "app_id");
+    bool key = is_set(home, "private_key");
+
+    (void)snprintf(section, sizeof section, "%s%s%s", home->kind, home->name == NULL ? "" : " ",
+                   home->name == NULL ? "" : home->name);
+    if (token && (app || key))
+        problems_error(loader->problems, &origin,
+                       "[%s] has both a token and a GitHub App (app_id, private_key_file): only one "
+                       "of them can be used",
+                       section);
+    else if (app != key)
+        problems_error(loader->problems, &origin,
+                       "[%s] app_id and private_key_file go together: set both or neither",
+                       section);
+    else if (must && !token && !app)
+        problems_error(loader->problems, &origin,
+                       "[%s] needs token_file (or token%s), or for a GitHub App app_id and "
+                       "private_key_file",
+                       section,
+                       home->name == NULL ? ", or the environment variable GITHUB_TOKEN" : "");
+}
+
+static void
+check_accounts(struct loader *loader)
+{
+    struct home home = plain_home(loader, "github");
+
+    check_account(loader, &home,
+                  loader->config->owners_len == 0 && loader->use == CONFIG_WHOLE);
+    for (size_t i = 0; i < loader->config->owners_len; i++) {
+        home = owner_home(loader, i);
+        check_account(loader, &home, loader->use == CONFIG_WHOLE);
+    }
+}
+
+static bool
+is_app(const struct account_config *account)
+{
+    return account->app_id != NULL;
+}
+
+/* Whether what is asked of an enterprise is asked by a GitHub App, which GitHub refuses. */
+static bool
+enterprise_has_app(const struct config *config, const char *slug)
+{
+    for (size_t i = 0; i < config->owners_len; i++) {
+        const struct owner_config *owner = &config->owners[i];
+
+        if (place_is_enterprise(owner->name) &&
+            strcasecmp(owner->name + strlen(PLACE_ENTERPRISE), slug) == 0)
+            return is_app(&owner->account);
+    }
+    return is_app(&config->github.account);
+}
+
+static void
+check_scope(struct loader *loader, const struct home *home)
+{
+    const struct origin origin = {.file = loader->path, .line = home->line};
+    const struct pool *pool = home->base;
+    bool is_enterprise = pool->scope == POOL_SCOPE_ENTERPRISE;
+
+    if (is_enterprise && pool->enterprise == NULL)
+        problems_error(loader->problems, &origin,
+                       "[pool %s] scope = enterprise needs enterprise = its slug", pool->name);
+    else if (!is_enterprise && pool->enterprise != NULL)
+        problems_error(loader->problems, &origin,
+                       "[pool %s] enterprise goes with scope = enterprise", pool->name);
+    else if (is_enterprise && enterprise_has_app(loader->config, pool->enterprise))
+        problems_error(loader->problems, &origin,
+                       "[pool %s] GitHub takes no App for an enterprise's runners: give "
+                       "[owner enterprises/%s] a classic token with manage_runners:enterprise",
+                       pool->name, pool->enterprise);
+    if (pool->credential == POOL_CREDENTIAL_JIT && pool->labels.len > GITHUB_JIT_LABELS)
+        problems_error(loader->problems, &origin,
+                       "[pool %s] a just-in-time runner can have at most %d labels", pool->name,
+                       GITHUB_JIT_LABELS);
+    if (pool->runner_group != NULL && pool->scope == POOL_SCOPE_REPOSITORY)
+        problems_error(loader->problems, &origin,
+                       "[pool %s] runner_group goes with scope = organization or enterprise: "
+                       "a repository has no groups",
+                       pool->name);
+    if (pool->work_folder != NULL && pool->credential != POOL_CREDENTIAL_JIT)
+        problems_warning(loader->problems, &origin,
+                         "[pool %s] work_folder does nothing: it goes with credential = jit",
+                         pool->name);
+}
+
+static bool
+keeps_forks(const struct config *config, const struct pool *pool)
+{
+    const struct fork_rule *rule = access_forks(config, pool);
+
+    return rule->permit == PERMIT_POOL ? strcmp(rule->pool, pool->name) == 0
+                                       : rule->permit != PERMIT_DENY;
+}
+
+/* Jobs of forks that go to another pool must find it, and stay there. */
+static void
+check_forks(struct loader *loader, const struct origin *origin, const char *section,
+            const struct fork_rule *rule)
+{
+    const struct config *config = loader->config;
+    struct home home;
+
+    if (rule->permit != PERMIT_POOL)
+        return;
+    if (!home_find(loader, "pool", rule->pool, &home))
+        problems_error(loader->problems, origin, "[%s] fork_pull_requests: there is no [pool %s]",
+                       section, rule->pool);
+    else if (!keeps_forks(config, home.base))
+        problems_error(loader->problems, origin,
+                       "[%s] fork_pull_requests: [pool %s] does not take them itself: give it "
+                       "fork_pull_requests = allow",
+                       section, rule->pool);
+}
+
+static void
+check_pools(struct loader *loader)
+{
+    struct origin origin = {.file = loader->path};
+    char section[CONFIG_POOL_NAME_MAX + 16];
+
+    check_forks(loader, &origin, "access", &loader->config->access.fork_pull_requests);
+    for (size_t i = 0; i < loader->config->pools_len; i++) {
+        const struct home home = pool_home(loader, i);
+
+        check_scope(loader, &home);
+        origin.line = home.line;
+        (void)snprintf(section, sizeof section, "pool %s", home.name);
+        check_forks(loader, &origin, section,
+                    &loader->config->pools[i].access.fork_pull_requests);
+    }
+}
+
 static void
 check_together(struct loader *loader)
 {
@@ -285,6 +547,8 @@ check_together(struct loader *loader)
     if (config->github.repositories.len > 0 && config->audit.discover_interval_s == 0)
         problems_warning(loader->problems, &origin,
                          "[github] repositories does nothing: [audit] discover_interval is 0");
+    check_accounts(loader);
+    check_pools(loader);
 }
 
 /* Which file to read; NULL for none. */
@@ -310,7 +574,8 @@ config_load(const char *path, config_environment environment, enum config_use us
     struct config *config = calloc(1, sizeof *config);
 
     if (loader == NULL || config == NULL ||
-        (config->pools = calloc(CONFIG_POOLS_MAX, sizeof *config->pools)) == NULL) {
+        (config->pools = calloc(CONFIG_POOLS_MAX, sizeof *config->pools)) == NULL ||
+        (config->owners = calloc(CONFIG_OWNERS_MAX, sizeof *config->owners)) == NULL) {
         problems_error(problems, &nowhere, "out of memory");
         goto out;
     }
@@ -323,9 +588,7 @@ config_load(const char *path, config_environment environment, enum config_use us
     if (config->pools_len == 0 && problems->errors == 0)
         add_default_pool(loader, environment);
     apply_environment(loader, environment);
-    complete(loader, NULL);
-    for (size_t i = 0; i < config->pools_len; i++)
-        complete(loader, &config->pools[i]);
+    complete_all(loader);
     check_together(loader);
 out:
     file_entries_fini(&entries);
@@ -344,15 +607,21 @@ config_free(struct config *config)
     for (size_t i = 0; i < config_keys_len; i++) {
         const struct key *key = &config_keys[i];
 
-        if (strcmp(key->section, "pool") != 0) {
+        if (strcmp(key->section, "pool") == 0) {
+            for (size_t j = 0; j < config->pools_len; j++)
+                key_fini(key, &config->pools[j]);
+        } else if (strcmp(key->section, "owner") == 0) {
+            for (size_t j = 0; j < config->owners_len; j++)
+                key_fini(key, &config->owners[j]);
+        } else {
             key_fini(key, config);
-            continue;
         }
-        for (size_t j = 0; j < config->pools_len; j++)
-            key_fini(key, &config->pools[j]);
     }
     for (size_t i = 0; i < config->pools_len; i++)
         free(config->pools[i].name);
+    for (size_t i = 0; i < config->owners_len; i++)
+        free(config->owners[i].name);
     free(config->pools);
+    free(config->owners);
     free(config);
 }

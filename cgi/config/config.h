@@ -19,6 +19,8 @@
 #define CONFIG_POOLS_MAX 64
 #define CONFIG_META_MAX 16
 #define CONFIG_REPOSITORIES_MAX 256
+#define CONFIG_OWNERS_MAX 64
+#define CONFIG_POOL_NAME_MAX 32 /* bytes */
 
 /* A meta key that a pool's Nomad job declares beyond the three that are always sent. */
 enum meta_key {
@@ -47,6 +49,42 @@ struct names {
     size_t len;
 };
 
+/* Whether something may use the cluster. In a pool, UNSET leaves it to [access]. */
+enum permit {
+    PERMIT_UNSET = 0,
+    PERMIT_ALLOW,
+    PERMIT_DENY,
+    PERMIT_POOL, /* by another pool: of pull requests from forks alone */
+};
+
+/* What becomes of the jobs of pull requests that come from a fork. */
+struct fork_rule {
+    enum permit permit;
+    char *pool; /* of PERMIT_POOL */
+};
+
+/* Who may use the cluster. In a pool, what is not set is as [access] has it: see
+ * config/access.h. */
+struct access_config {
+    struct names repositories; /* patterns of "owner/name", with '*'; none: no such list */
+    struct names owners;       /* patterns of owners, likewise */
+    enum permit public_repositories;
+    struct fork_rule fork_pull_requests;
+};
+
+/* Where a pool's runners register. */
+enum pool_scope {
+    POOL_SCOPE_REPOSITORY,
+    POOL_SCOPE_ORGANIZATION,
+    POOL_SCOPE_ENTERPRISE,
+};
+
+/* With what they do: see enum rh_credential. */
+enum pool_credential {
+    POOL_CREDENTIAL_REGISTRATION_TOKEN,
+    POOL_CREDENTIAL_JIT,
+};
+
 /* A kind of runner: which jobs it serves, and which Nomad job makes one. */
 struct pool {
     char *name;
@@ -56,6 +94,28 @@ struct pool {
     int64_t max_pending; /* children that may wait for placement; 0 for any number */
     bool require_self_hosted;
     struct meta_keys meta;
+    enum pool_scope scope;
+    enum pool_credential credential;
+    char *enterprise;   /* its slug, where the scope is one; else NULL */
+    char *runner_group; /* by its name; NULL for the default one */
+    char *work_folder;  /* of a just-in-time runner */
+    struct access_config access;
+};
+
+/* A way into GitHub's API: a token, or a GitHub App. Exactly one of `token` and `app_id` is set,
+ * or neither where other sections have it. */
+struct account_config {
+    struct rh_secret *token;
+    char *token_file; /* where it came from, to be read again; NULL where it stands in place */
+    char *app_id;     /* the App's id, or its client id */
+    struct rh_secret *private_key; /* the App's, in PEM form */
+    char *private_key_file;        /* as above */
+};
+
+/* The account for what belongs to one owner. */
+struct owner_config {
+    char *name; /* of a user or an organization, or "enterprises/SLUG" */
+    struct account_config account;
 };
 
 struct server_config {
@@ -78,9 +138,9 @@ struct github_config {
     char *api_version;
     struct rh_secret *webhook_secret;
     struct rh_secret *webhook_secret_previous; /* NULL where not set */
-    struct rh_secret *token;
-    char *token_file; /* where it came from, to be read again; NULL where it stands in place */
+    struct account_config account; /* for every owner that has none of its own */
     struct names repositories; /* each "owner/name", asked by discovery whatever the ledger saw */
+    int64_t content_per_minute; /* requests that make something on GitHub, at most */
     int64_t connect_timeout_s;
     int64_t timeout_s;
 };
@@ -114,6 +174,7 @@ struct audit_config {
     int64_t github_calls;        /* an hour, of those that only confirm what is believed */
     int64_t discover_interval_s; /* 0 for never */
     int64_t discover_window_s;   /* for which a repository is asked after its last event */
+    int64_t redeliver_interval_s; /* between two looks at a hook's failed deliveries; 0 for never */
 };
 
 struct config {
@@ -121,8 +182,11 @@ struct config {
     struct github_config github;
     struct nomad_config nomad;
     struct audit_config audit;
+    struct access_config access;
     struct pool *pools; /* in file order: the first that serves a job gets it */
     size_t pools_len;
+    struct owner_config *owners;
+    size_t owners_len;
 };
 
 enum config_use {

@@ -23,7 +23,15 @@
     ROW(config, "github", name, kind, github.member, __VA_ARGS__)
 #define NOMAD(name, kind, member, ...) ROW(config, "nomad", name, kind, nomad.member, __VA_ARGS__)
 #define AUDIT(name, kind, member, ...) ROW(config, "audit", name, kind, audit.member, __VA_ARGS__)
+#define ACCESS(name, kind, member, ...) \
+    ROW(config, "access", name, kind, access.member, __VA_ARGS__)
 #define POOL(name, kind, member, ...) ROW(pool, "pool", name, kind, member, __VA_ARGS__)
+#define OWNER(name, kind, member, ...) \
+    ROW(owner_config, "owner", name, kind, account.member, __VA_ARGS__)
+
+static const char *const scopes[] = {"repository", "organization", "enterprise", NULL};
+static const char *const credentials[] = {"registration-token", "jit", NULL};
+static const char *const permits[] = {"allow", "deny", NULL};
 
 const struct key config_keys[] = {
     SERVER("ledger", VALUE_PATH, ledger, .fallback = "/var/lib/runhook/ledger.db",
@@ -50,9 +58,17 @@ const struct key config_keys[] = {
            .required = true),
     GITHUB("webhook_secret_previous", VALUE_SECRET, webhook_secret_previous,
            .environment = "GITHUB_WEBHOOK_SECRET_PREVIOUS"),
-    GITHUB("token", VALUE_SECRET, token, .environment = "GITHUB_TOKEN", .required = true,
-           .path_offset = offsetof(struct config, github.token_file)),
+    GITHUB("token", VALUE_SECRET, account.token, .environment = "GITHUB_TOKEN",
+           .path_offset = offsetof(struct config, github.account.token_file)),
+    GITHUB("app_id", VALUE_NAME, account.app_id, .max = 64, .environment = "GITHUB_APP_ID"),
+    GITHUB("private_key", VALUE_PRIVATE_KEY, account.private_key,
+           .environment = "GITHUB_APP_PRIVATE_KEY",
+           .path_offset = offsetof(struct config, github.account.private_key_file)),
     GITHUB("repositories", VALUE_REPOSITORIES, repositories),
+    /* GitHub's own bound of what it calls content-generating requests (docs.github.com, "Rate
+     * limits for the REST API", secondary rate limits). */
+    GITHUB("content_per_minute", VALUE_NUMBER, content_per_minute, .min = 1, .max = 100000,
+           .fallback = "80"),
     GITHUB("connect_timeout", VALUE_NUMBER, connect_timeout_s, .min = 1, .max = 60,
            .fallback = "5"),
     GITHUB("timeout", VALUE_NUMBER, timeout_s, .min = 1, .max = 300, .fallback = "20"),
@@ -93,6 +109,20 @@ const struct key config_keys[] = {
           .fallback = "300"),
     AUDIT("discover_window", VALUE_NUMBER, discover_window_s, .min = 3600, .max = 31536000,
           .fallback = "604800"),
+    AUDIT("redeliver_interval", VALUE_NUMBER, redeliver_interval_s, .min = 0, .max = 86400,
+          .fallback = "1800"),
+
+    ACCESS("repositories", VALUE_REPOSITORY_PATTERNS, repositories),
+    ACCESS("owners", VALUE_OWNER_PATTERNS, owners),
+    ACCESS("public_repositories", VALUE_CHOICE, public_repositories, .choices = permits,
+           .min = PERMIT_ALLOW, .fallback = "allow"),
+    ACCESS("fork_pull_requests", VALUE_FORKS, fork_pull_requests, .fallback = "allow"),
+
+    OWNER("token", VALUE_SECRET, token,
+          .path_offset = offsetof(struct owner_config, account.token_file)),
+    OWNER("app_id", VALUE_NAME, app_id, .max = 64),
+    OWNER("private_key", VALUE_PRIVATE_KEY, private_key,
+          .path_offset = offsetof(struct owner_config, account.private_key_file)),
 
     POOL("labels", VALUE_LABELS, labels, .required = true),
     POOL("nomad_job", VALUE_NOMAD_JOB, nomad_job, .max = 128, .required = true),
@@ -100,6 +130,17 @@ const struct key config_keys[] = {
     POOL("max_pending", VALUE_NUMBER, max_pending, .min = 0, .max = 100000, .fallback = "0"),
     POOL("require_self_hosted", VALUE_BOOL, require_self_hosted, .fallback = "yes"),
     POOL("meta", VALUE_META, meta),
+    POOL("scope", VALUE_CHOICE, scope, .choices = scopes, .fallback = "repository"),
+    POOL("enterprise", VALUE_NAME, enterprise, .max = 64),
+    POOL("credential", VALUE_CHOICE, credential, .choices = credentials,
+         .fallback = "registration-token"),
+    POOL("runner_group", VALUE_TEXT, runner_group, .max = 128),
+    POOL("work_folder", VALUE_TEXT, work_folder, .max = 255),
+    POOL("repositories", VALUE_REPOSITORY_PATTERNS, access.repositories),
+    POOL("owners", VALUE_OWNER_PATTERNS, access.owners),
+    POOL("public_repositories", VALUE_CHOICE, access.public_repositories, .choices = permits,
+         .min = PERMIT_ALLOW),
+    POOL("fork_pull_requests", VALUE_FORKS, access.fork_pull_requests),
 };
 const size_t config_keys_len = sizeof config_keys / sizeof config_keys[0];
 _Static_assert(sizeof config_keys / sizeof config_keys[0] <= CONFIG_KEYS_CAP,
@@ -114,7 +155,7 @@ key_find(const char *section, const char *name, bool *is_file)
 
         if (strcmp(key->section, section) != 0 || strncmp(key->name, name, len) != 0)
             continue;
-        *is_file = key->kind == VALUE_SECRET && strcmp(name + len, "_file") == 0;
+        *is_file = key_is_secret(key) && strcmp(name + len, "_file") == 0;
         if (*is_file || name[len] == '\0')
             return key;
     }
@@ -132,9 +173,24 @@ key_section_known(const char *section)
 }
 
 bool
+key_is_secret(const struct key *key)
+{
+    return key->kind == VALUE_SECRET || key->kind == VALUE_PRIVATE_KEY;
+}
+
+bool
 key_is_list(const struct key *key)
 {
-    return key->kind == VALUE_LABELS || key->kind == VALUE_META || key->kind == VALUE_REPOSITORIES;
+    switch (key->kind) {
+    case VALUE_LABELS:
+    case VALUE_META:
+    case VALUE_REPOSITORIES:
+    case VALUE_REPOSITORY_PATTERNS:
+    case VALUE_OWNER_PATTERNS:
+        return true;
+    default:
+        return false;
+    }
 }
 
 /* The environment may put a token in place over one from a file: then there is no file. */
@@ -149,10 +205,13 @@ set_secret(const struct key *key, void *base, const char *text, bool is_file,
         free(*path);
         *path = NULL;
     }
-    if (!is_file)
-        return value_secret(text, member, reason);
-    return value_secret_file(text, member, reason) &&
-           (path == NULL || value_text(text, PATH_LEN_MAX, path, reason));
+    if (key->kind == VALUE_PRIVATE_KEY) {
+        if (!(is_file ? value_private_key_file : value_private_key)(text, member, reason))
+            return false;
+    } else if (!(is_file ? value_secret_file : value_secret)(text, member, reason)) {
+        return false;
+    }
+    return !is_file || path == NULL || value_text(text, PATH_LEN_MAX, path, reason);
 }
 
 bool
@@ -188,7 +247,16 @@ key_set(const struct key *key, void *base, const char *text, bool is_file, struc
         return value_meta(text, member, reason);
     case VALUE_REPOSITORIES:
         return value_repositories(text, member, reason);
+    case VALUE_REPOSITORY_PATTERNS:
+        return value_patterns(text, true, member, reason);
+    case VALUE_OWNER_PATTERNS:
+        return value_patterns(text, false, member, reason);
+    case VALUE_CHOICE:
+        return value_choice(text, key->choices, (int)key->min, member, reason);
+    case VALUE_FORKS:
+        return value_forks(text, member, reason);
     case VALUE_SECRET:
+    case VALUE_PRIVATE_KEY:
         return set_secret(key, base, text, is_file, reason);
     }
     return false;
@@ -213,9 +281,15 @@ key_fini(const struct key *key, void *base)
         rh_labels_fini(member);
         break;
     case VALUE_REPOSITORIES:
+    case VALUE_REPOSITORY_PATTERNS:
+    case VALUE_OWNER_PATTERNS:
         names_fini(member);
         break;
+    case VALUE_FORKS:
+        free(((struct fork_rule *)member)->pool);
+        break;
     case VALUE_SECRET:
+    case VALUE_PRIVATE_KEY:
         rh_secret_free(*(struct rh_secret **)member);
         if (key->path_offset != 0)
             free(*(char **)(void *)((char *)base + key->path_offset));
@@ -224,6 +298,7 @@ key_fini(const struct key *key, void *base)
     case VALUE_MODE:
     case VALUE_BOOL:
     case VALUE_META:
+    case VALUE_CHOICE:
         break;
     }
 }

@@ -25,16 +25,22 @@ enum value_kind {
     VALUE_LABELS,
     VALUE_META,
     VALUE_REPOSITORIES,
-    VALUE_SECRET, /* in place, or in the file that NAME_file names */
+    VALUE_REPOSITORY_PATTERNS,
+    VALUE_OWNER_PATTERNS,
+    VALUE_CHOICE, /* one of `choices`; as a number, from min */
+    VALUE_FORKS,
+    VALUE_SECRET,      /* in place, or in the file that NAME_file names */
+    VALUE_PRIVATE_KEY, /* likewise */
 };
 
 struct key {
-    const char *section; /* "pool" for every [pool NAME] */
+    const char *section; /* "pool" for every [pool NAME], "owner" for every [owner NAME] */
     const char *name;
     enum value_kind kind;
-    size_t offset;           /* of its member in struct config, or in struct pool */
+    size_t offset; /* of its member in struct config, struct pool or struct owner_config */
     int64_t min, max;        /* of VALUE_NUMBER; max of VALUE_TEXT and VALUE_NAME */
     size_t path_offset;      /* of the member that keeps the path of a secret's file; 0 for none */
+    const char *const *choices; /* of VALUE_CHOICE: NULL after the last */
     const char *fallback;    /* the default, as it would stand in the file; NULL for none */
     const char *environment; /* the variable that overrides it; NULL for none */
     bool required;
@@ -53,10 +59,13 @@ const struct key *key_find(const char *section, const char *name, bool *is_file)
 /* Whether there is a section of this name. */
 bool key_section_known(const char *section);
 
+/* Whether its value is a secret, which may come from a file. */
+bool key_is_secret(const struct key *key);
+
 /* Whether its value is a list with commas, which may go on over indented lines. */
 bool key_is_list(const struct key *key);
 
-/* Parses `text` into the member of `base` (a struct config, or a struct pool). */
+/* Parses `text` into the member of `base` (a struct config, struct pool or struct owner_config). */
 bool key_set(const struct key *key, void *base, const char *text, bool is_file,
              struct rh_reason *reason);
 

@@ -20,6 +20,7 @@
 #include <curl/curl.h>
 #include <openssl/crypto.h>
 
+#include <runhook/app.h>
 #include <runhook/delivery.h>
 
 #include "config/keys.h"
@@ -368,51 +369,156 @@ names_have(const struct names *names, const char *name)
     return false;
 }
 
-/* Takes `repository` over, whatever comes of it. */
+/* Takes `name` over, whatever comes of it. `most` is how many there may be. */
 static bool
-add_repository(struct names *names, char *repository, struct rh_reason *reason)
+add_name(struct names *names, char *name, size_t most, struct rh_reason *reason)
 {
     bool done = false;
     char **grown;
 
-    if (!rh_repository_valid(repository))
-        (void)refuse(reason,
-                     "\"%.64s\" is not a repository's owner/name: one slash, letters, digits, "
-                     "'.', '_' and '-', at most %d bytes, and commas between repositories",
-                     repository, RH_REPOSITORY_LEN_MAX);
-    else if (names_have(names, repository))
-        (void)refuse(reason, "%s stands there twice", repository);
-    else if (names->len == CONFIG_REPOSITORIES_MAX)
-        (void)refuse(reason, "at most %d repositories", CONFIG_REPOSITORIES_MAX);
+    if (names_have(names, name))
+        (void)refuse(reason, "%s stands there twice", name);
+    else if (names->len == most)
+        (void)refuse(reason, "at most %zu of them", most);
     else if ((grown = reallocarray(names->items, names->len + 1, sizeof *grown)) == NULL)
         (void)refuse(reason, "out of memory");
     else {
         names->items = grown;
-        names->items[names->len++] = repository;
-        repository = NULL;
+        names->items[names->len++] = name;
+        name = NULL;
         done = true;
     }
-    free(repository);
+    free(name);
     return done;
 }
 
-bool
-value_repositories(const char *text, struct names *out, struct rh_reason *reason)
+/* Whether one name of a list will do, and why not. */
+typedef bool (*name_check)(const char *name, struct rh_reason *reason);
+
+static bool
+read_names(const char *text, name_check check, struct names *out, struct rh_reason *reason)
 {
     const char *item;
     size_t item_len;
 
     names_fini(out);
     while (next_item(&text, &item, &item_len)) {
-        char *repository = strndup(item, item_len);
+        char *name = strndup(item, item_len);
+        bool good = name == NULL ? refuse(reason, "out of memory") : check(name, reason);
 
-        if (repository == NULL)
-            (void)refuse(reason, "out of memory");
-        if (repository == NULL || !add_repository(out, repository, reason)) {
+        if (!good)
+            free(name);
+        if (!good || !add_name(out, name, CONFIG_REPOSITORIES_MAX, reason)) {
             names_fini(out);
             return false;
         }
     }
+    return true;
+}
+
+static bool
+check_repository(const char *name, struct rh_reason *reason)
+{
+    return rh_repository_valid(name) ||
+           refuse(reason,
+                  "\"%.64s\" is not a repository's owner/name: one slash, letters, digits, '.', "
+                  "'_' and '-', at most %d bytes, and commas between repositories",
+                  name, RH_REPOSITORY_LEN_MAX);
+}
+
+bool
+value_repositories(const char *text, struct names *out, struct rh_reason *reason)
+{
+    return read_names(text, check_repository, out, reason);
+}
+
+/* Whether a pattern has what names have, and `slashes` slashes between parts that are not empty. */
+static bool
+is_pattern(const char *text, size_t slashes)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                  "0123456789._-*";
+    size_t len = strnlen(text, RH_REPOSITORY_LEN_MAX + 1);
+
+    for (size_t i = 0; i < slashes; i++) {
+        size_t part = strspn(text, allowed);
+
+        if (part == 0 || text[part] != '/')
+            return false;
+        text += part + 1;
+    }
+    return len <= RH_REPOSITORY_LEN_MAX && text[0] != '\0' && text[strspn(text, allowed)] == '\0';
+}
+
+static bool
+check_repository_pattern(const char *name, struct rh_reason *reason)
+{
+    return is_pattern(name, 1) ||
+           refuse(reason,
+                  "\"%.64s\" is not a pattern of owner/name: one slash, letters, digits, '.', "
+                  "'_', '-' and '*', and commas between patterns",
+                  name);
+}
+
+static bool
+check_owner_pattern(const char *name, struct rh_reason *reason)
+{
+    return is_pattern(name, 0) ||
+           refuse(reason,
+                  "\"%.64s\" is not a pattern of an owner's name: letters, digits, '.', '_', '-' "
+                  "and '*', and commas between patterns",
+                  name);
+}
+
+bool
+value_patterns(const char *text, bool slashes, struct names *out, struct rh_reason *reason)
+{
+    if (!read_names(text, slashes ? check_repository_pattern : check_owner_pattern, out, reason))
+        return false;
+    /* A list without anyone is more likely an accident than a wish to serve nobody. */
+    return out->len > 0 || refuse(reason, "must not be empty; leave it out, or say *%s for all",
+                                  slashes ? "/*" : "");
+}
+
+bool
+value_choice(const char *text, const char *const *choices, int first, void *out,
+             struct rh_reason *reason)
+{
+    char allowed[128] = "";
+    int choice;
+
+    for (choice = 0; choices[choice] != NULL; choice++) {
+        size_t len = strlen(allowed);
+
+        if (strcmp(text, choices[choice]) == 0) {
+            choice += first;
+            memcpy(out, &choice, sizeof choice);
+            return true;
+        }
+        (void)snprintf(allowed + len, sizeof allowed - len, "%s%s", choice == 0 ? "" : ", ",
+                       choices[choice]);
+    }
+    return refuse(reason, "must be one of %s, not \"%.64s\"", allowed, text);
+}
+
+bool
+value_forks(const char *text, struct fork_rule *out, struct rh_reason *reason)
+{
+    static const char prefix[] = "pool ";
+    const char *pool = text + strlen(prefix) * (strncmp(text, prefix, strlen(prefix)) == 0);
+
+    if (pool != text) {
+        pool += strspn(pool, " ");
+        if (!value_name(pool, CONFIG_POOL_NAME_MAX, false, &out->pool, reason))
+            return false;
+        out->permit = PERMIT_POOL;
+        return true;
+    }
+    if (strcmp(text, "allow") != 0 && strcmp(text, "deny") != 0)
+        return refuse(reason, "must be allow, deny or pool NAME, not \"%.64s\"", text);
+    out->permit = strcmp(text, "allow") == 0 ? PERMIT_ALLOW : PERMIT_DENY;
+    free(out->pool);
+    out->pool = NULL;
     return true;
 }
 
@@ -449,8 +555,13 @@ read_whole(int fd, char *bytes, size_t cap)
     return (ssize_t)len;
 }
 
-bool
-value_secret_file(const char *path, struct rh_secret **out, struct rh_reason *reason)
+/* Whether the bytes of a secret's file will do, its last newline taken off, and why not. */
+typedef bool (*secret_check)(const char *bytes, size_t len, const char *path,
+                             struct rh_reason *reason);
+
+static bool
+read_secret_file(const char *path, secret_check check, struct rh_secret **out,
+                 struct rh_reason *reason)
 {
     char bytes[RH_SECRET_MAX +
                3]; /* the longest secret, its newline, and one to see that it is longer */
@@ -492,10 +603,10 @@ value_secret_file(const char *path, struct rh_secret **out, struct rh_reason *re
         (void)refuse(reason, "the secret file %.160s is empty", path);
         goto out;
     }
-    /* A line's end within a token would end the header that it is sent in. */
-    if (len > RH_SECRET_MAX || has_control_bytes(bytes, (size_t)len) ||
-        rh_secret_new(bytes, (size_t)len, &secret) != RH_OK) {
-        (void)refuse(reason, "the secret file %.128s must hold one line of at most %d bytes", path,
+    if (!check(bytes, (size_t)len, path, reason))
+        goto out;
+    if (rh_secret_new(bytes, (size_t)len, &secret) != RH_OK) {
+        (void)refuse(reason, "the secret file %.128s must hold at most %d bytes, and no NUL", path,
                      RH_SECRET_MAX);
         goto out;
     }
@@ -505,5 +616,89 @@ value_secret_file(const char *path, struct rh_secret **out, struct rh_reason *re
 out:
     OPENSSL_cleanse(bytes, sizeof bytes);
     (void)close(fd);
+    return done;
+}
+
+/* A line's end within a token would end the header that it is sent in. */
+static bool
+check_line(const char *bytes, size_t len, const char *path, struct rh_reason *reason)
+{
+    return (len <= RH_SECRET_MAX && !has_control_bytes(bytes, len)) ||
+           refuse(reason, "the secret file %.128s must hold one line of at most %d bytes", path,
+                  RH_SECRET_MAX);
+}
+
+bool
+value_secret_file(const char *path, struct rh_secret **out, struct rh_reason *reason)
+{
+    return read_secret_file(path, check_line, out, reason);
+}
+
+/* `where` begins the reason: "the private key", with its file's name where it has one. */
+static bool
+check_key(const struct rh_secret *key, const char *where, struct rh_reason *reason)
+{
+    struct rh_reason flaw;
+
+    return rh_app_key_check(key, &flaw) == RH_OK || refuse(reason, "%.96s %s", where, flaw.text);
+}
+
+static bool
+check_key_bytes(const char *bytes, size_t len, const char *path, struct rh_reason *reason)
+{
+    struct rh_secret *key = NULL;
+    char where[128];
+    bool good;
+
+    (void)snprintf(where, sizeof where, "the key in %.96s", path);
+    if (rh_secret_new(bytes, len, &key) != RH_OK)
+        return refuse(reason, "%s has over %d bytes", where, RH_SECRET_MAX);
+    good = check_key(key, where, reason);
+    rh_secret_free(key);
+    return good;
+}
+
+bool
+value_private_key_file(const char *path, struct rh_secret **out, struct rh_reason *reason)
+{
+    return read_secret_file(path, check_key_bytes, out, reason);
+}
+
+/* Puts an end of line where the text has "\n" written out. */
+static size_t
+unfold_lines(char *text)
+{
+    char *to = text;
+
+    for (const char *from = text; *from != '\0'; from++) {
+        bool is_end = from[0] == '\\' && from[1] == 'n';
+
+        *to++ = is_end ? '\n' : *from;
+        from += is_end;
+    }
+    *to = '\0';
+    return (size_t)(to - text);
+}
+
+bool
+value_private_key(const char *text, struct rh_secret **out, struct rh_reason *reason)
+{
+    size_t cap = strlen(text);
+    char *copied = strdup(text);
+    struct rh_secret *key = NULL;
+    bool done = false;
+
+    if (copied == NULL)
+        return refuse(reason, "out of memory");
+    if (rh_secret_new(copied, unfold_lines(copied), &key) != RH_OK) {
+        (void)refuse(reason, "must be 1 to %d bytes", RH_SECRET_MAX);
+    } else if (check_key(key, "the key", reason)) {
+        rh_secret_free(*out);
+        *out = key;
+        key = NULL;
+        done = true;
+    }
+    rh_secret_free(key);
+    rh_wipe_free(copied, cap);
     return done;
 }

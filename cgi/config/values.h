@@ -36,6 +36,14 @@ bool value_meta(const char *text, struct meta_keys *out, struct rh_reason *reaso
 /* Each as rh_repository_valid wants it, none twice (GitHub tells no case), at most
  * CONFIG_REPOSITORIES_MAX, or none at all. names_fini frees them. */
 bool value_repositories(const char *text, struct names *out, struct rh_reason *reason);
+/* Patterns, in which '*' stands for any number of characters but '/': of "owner/name" where
+ * `slashes`, else of owners. Otherwise as above. */
+bool value_patterns(const char *text, bool slashes, struct names *out, struct rh_reason *reason);
+/* One of `choices`, the last of which is followed by NULL: its place in the list, from `first`. */
+bool value_choice(const char *text, const char *const *choices, int first, void *out,
+                  struct rh_reason *reason);
+/* "allow", "deny" or "pool NAME". */
+bool value_forks(const char *text, struct fork_rule *out, struct rh_reason *reason);
 /* Frees what the list holds and leaves it empty. */
 void names_fini(struct names *names);
 /* A secret written in place. */
@@ -43,5 +51,9 @@ bool value_secret(const char *text, struct rh_secret **out, struct rh_reason *re
 /* A secret in a file: a regular file that others can neither read nor write; one newline at its end
  * is not part of the secret. */
 bool value_secret_file(const char *path, struct rh_secret **out, struct rh_reason *reason);
+/* A GitHub App's private key, of many lines: see rh_app_key_check. One in place has its lines as
+ * they are, or each ended by "\n" written out, as environments often have it. */
+bool value_private_key(const char *text, struct rh_secret **out, struct rh_reason *reason);
+bool value_private_key_file(const char *path, struct rh_secret **out, struct rh_reason *reason);
 
 #endif

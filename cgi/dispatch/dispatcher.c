@@ -5,6 +5,7 @@
 #include "dispatch/dispatcher.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cjson/cJSON.h>
@@ -13,7 +14,10 @@
 #include "audit/discovery.h"
 #include "audit/rollcall.h"
 #include "clock/clock.h"
+#include "config/access.h"
+#include "config/place.h"
 #include "config/pool.h"
+#include "config/values.h"
 #include "dispatch/story.h"
 #include "ledger/audit.h"
 #include "ledger/order.h"
@@ -50,7 +54,8 @@ struct dispatcher {
     struct ledger *ledger;
     struct log *log;
     struct token_cache *tokens;
-    struct credential *github_token;
+    struct runner_groups *groups;
+    struct accounts *accounts;
     struct credential *nomad_token;
     char *limits;       /* of the pools: see order_limits */
     char *repositories; /* that the configuration names, as a JSON array */
@@ -73,12 +78,23 @@ static char *
 limits_of(const struct config *config)
 {
     struct order_limit limits[CONFIG_POOLS_MAX];
+    char owners[CONFIG_POOLS_MAX][PLACE_CAP];
 
     for (size_t i = 0; i < config->pools_len; i++) {
         const struct pool *pool = &config->pools[i];
 
-        limits[i] = (struct order_limit){
-            .pool = pool->name, .max_runners = pool->max_runners, .max_pending = pool->max_pending};
+        enum permit forks = access_forks(config, pool)->permit;
+
+        limits[i] = (struct order_limit){.pool = pool->name,
+                                         .max_runners = pool->max_runners,
+                                         .max_pending = pool->max_pending,
+                                         .is_jit = pool->credential == POOL_CREDENTIAL_JIT,
+                                         .asks_origin =
+                                             forks == PERMIT_DENY || forks == PERMIT_POOL};
+        if (pool->scope == POOL_SCOPE_ENTERPRISE) {
+            (void)snprintf(owners[i], sizeof owners[i], PLACE_ENTERPRISE "%s", pool->enterprise);
+            limits[i].owner = owners[i];
+        }
     }
     return order_limits(limits, config->pools_len);
 }
@@ -108,15 +124,17 @@ dispatcher_new(const struct config *config, struct ledger *ledger, struct log *l
     (void)pthread_mutex_init(&dispatcher->lock, NULL);
     (void)pthread_cond_init(&dispatcher->woken, NULL);
     dispatcher->tokens = token_cache_new();
-    dispatcher->github_token = credential_new(config->github.token, config->github.token_file);
-    dispatcher->nomad_token = credential_new(config->nomad.token, config->nomad.token_file);
+    dispatcher->groups = runner_groups_new();
+    dispatcher->accounts = accounts_new(&config->github, config->owners, config->owners_len);
+    dispatcher->nomad_token =
+        credential_new(config->nomad.token, config->nomad.token_file, value_secret_file);
     dispatcher->workers = calloc((size_t)config->server.dispatchers, sizeof *dispatcher->workers);
     dispatcher->limits = limits_of(config);
     dispatcher->repositories = text_array((const char *const *)config->github.repositories.items,
                                           config->github.repositories.len);
     if (dispatcher->limits == NULL || dispatcher->repositories == NULL ||
-        dispatcher->tokens == NULL || dispatcher->github_token == NULL ||
-        dispatcher->nomad_token == NULL || dispatcher->workers == NULL) {
+        dispatcher->tokens == NULL || dispatcher->groups == NULL ||
+        dispatcher->accounts == NULL || dispatcher->nomad_token == NULL || dispatcher->workers == NULL) {
         dispatcher_free(dispatcher);
         return NULL;
     }
@@ -128,7 +146,8 @@ dispatcher_free(struct dispatcher *dispatcher)
 {
     if (dispatcher == NULL)
         return;
-    credential_free(dispatcher->github_token);
+    accounts_free(dispatcher->accounts);
+    runner_groups_free(dispatcher->groups);
     credential_free(dispatcher->nomad_token);
     token_cache_free(dispatcher->tokens);
     free(dispatcher->limits);
@@ -140,9 +159,9 @@ dispatcher_free(struct dispatcher *dispatcher)
 }
 
 static const char *
-choose_pool(const void *config, const char *labels)
+choose_pool(const void *config, const char *labels, const char *repository, bool is_private)
 {
-    const struct pool *pool = pool_serving_json(config, labels);
+    const struct pool *pool = pool_serving_json(config, labels, repository, is_private);
 
     return pool == NULL ? NULL : pool->name;
 }
@@ -158,7 +177,27 @@ pool_names(const struct config *config)
     return text_array(names, config->pools_len);
 }
 
-/* Which pools there are and what they serve, as one text; the caller frees. NULL likewise. */
+/* Adds who may use it to an array. False when out of memory, as where that is NULL. */
+static bool
+add_access(cJSON *array, const struct access_config *access)
+{
+    const struct names *const lists[] = {&access->repositories, &access->owners};
+    bool done = array != NULL &&
+                cJSON_AddItemToArray(array, cJSON_CreateNumber(access->public_repositories));
+
+    for (size_t i = 0; done && i < sizeof lists / sizeof lists[0]; i++) {
+        cJSON *names =
+            lists[i]->len == 0
+                ? cJSON_CreateArray()
+                : cJSON_CreateStringArray((const char *const *)lists[i]->items, (int)lists[i]->len);
+
+        done = names != NULL && cJSON_AddItemToArray(array, names);
+    }
+    return done;
+}
+
+/* Which pools there are, what they serve and for whom, as one text; the caller frees. NULL likewise.
+ */
 static char *
 pool_labels(const struct config *config)
 {
@@ -174,7 +213,9 @@ pool_labels(const struct config *config)
         done = labels != NULL && cJSON_AddItemToObject(root, pool->name, labels);
         if (!done)
             cJSON_Delete(labels);
+        done = done && add_access(labels, &pool->access);
     }
+    done = done && add_access(cJSON_AddArrayToObject(root, ""), &config->access);
     text = done ? cJSON_PrintUnformatted(root) : NULL;
     cJSON_Delete(root);
     return text;
@@ -248,6 +289,12 @@ rest_a_moment(void *arg)
            clock_monotonic_ms() < atomic_load(&dispatcher->deadline);
 }
 
+static void
+wake_one(void *arg)
+{
+    dispatcher_wake(arg);
+}
+
 static bool
 tools_init(struct dispatcher *dispatcher, struct tools *tools)
 {
@@ -258,12 +305,14 @@ tools_init(struct dispatcher *dispatcher, struct tools *tools)
         .ledger = dispatcher->ledger,
         .log = dispatcher->log,
         .tokens = dispatcher->tokens,
-        .github = github_new(&dispatcher->config->github, dispatcher->github_token,
+        .groups = dispatcher->groups,
+        .github = github_new(&dispatcher->config->github, dispatcher->accounts,
                              &dispatcher->deadline),
         .nomad =
             nomad_new(&dispatcher->config->nomad, dispatcher->nomad_token, &dispatcher->deadline),
         .rest = rest_a_moment,
-        .rest_arg = dispatcher,
+        .wake = wake_one,
+        .arg = dispatcher,
     };
     return tools->github != NULL && tools->nomad != NULL;
 }

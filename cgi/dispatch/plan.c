@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/place.h"
 #include "config/pool.h"
 #include "text/buffer.h"
 
@@ -17,32 +18,89 @@
 #define URL_MAX 1024
 
 const struct pool *
-plan_pool(const struct config *config, const char *name, const char *labels)
+plan_pool(const struct config *config, const char *name, const struct job *job)
 {
     const struct pool *pool = pool_named(config, name);
 
-    return pool != NULL ? pool : pool_serving_json(config, labels);
+    return pool != NULL
+               ? pool
+               : pool_serving_json(config, job->labels, job->repository, job->is_private);
 }
 
-/* GitHub's own site for its API; a GitHub Enterprise Server has its API under /api/v3 of its site.
- */
-char *
-plan_url(const struct job *job, const struct github_config *github)
+bool
+plan_registers(const void *config, const char *pool, const char *repository,
+               struct order_registration *registration)
 {
-    static const char enterprise[] = "/api/v3";
-    struct buffer url = BUFFER_INIT(URL_MAX);
-    size_t len = strlen(github->api_url);
+    const struct pool *found = pool_named(config, pool);
+    char place[PLACE_CAP];
 
-    if (job->repository_url[0] != '\0')
-        return strdup(job->repository_url);
-    if (strcmp(github->api_url, "https://api.github.com") == 0)
-        (void)buffer_add_text(&url, "https://github.com");
-    else if (len > strlen(enterprise) &&
-             strcmp(github->api_url + len - strlen(enterprise), enterprise) == 0)
-        (void)buffer_add(&url, github->api_url, len - strlen(enterprise));
+    if (found == NULL || !place_of_runner(found, repository, place))
+        return false;
+    (void)snprintf(registration->place, sizeof registration->place, "%s", place);
+    registration->is_jit = found->credential == POOL_CREDENTIAL_JIT;
+    return true;
+}
+
+enum rh_credential
+plan_credential(const struct pool *pool)
+{
+    return pool->credential == POOL_CREDENTIAL_JIT ? RH_CREDENTIAL_JIT_CONFIG
+                                                   : RH_CREDENTIAL_REGISTRATION_TOKEN;
+}
+
+static bool
+begins(const char *text, const char *prefix)
+{
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static bool
+ends(const char *text, const char *suffix)
+{
+    size_t len = strlen(text), suffix_len = strlen(suffix);
+
+    return len > suffix_len && strcmp(text + len - suffix_len, suffix) == 0;
+}
+
+/* The site of an API: github.com and SUBDOMAIN.ghe.com have theirs at api.SITE, a GitHub Enterprise
+ * Server under /api/v3 of the site. Any other address is taken for both. */
+static void
+add_site(struct buffer *url, const char *api_url)
+{
+    static const char hosted[] = "https://api.", enterprise[] = "/api/v3";
+
+    if (begins(api_url, hosted) && (ends(api_url, "github.com") || ends(api_url, ".ghe.com")))
+        (void)buffer_addf(url, "https://%s", api_url + strlen(hosted));
+    else if (ends(api_url, enterprise))
+        (void)buffer_add(url, api_url, strlen(api_url) - strlen(enterprise));
     else
-        (void)buffer_add_text(&url, github->api_url);
-    (void)buffer_addf(&url, "/%s", job->repository);
+        (void)buffer_add_text(url, api_url);
+}
+
+char *
+plan_url(const struct job *job, const struct pool *pool, const struct github_config *github)
+{
+    struct buffer url = BUFFER_INIT(URL_MAX);
+    size_t owner_len = strcspn(job->repository, "/"), page_len = strlen(job->repository_url);
+    size_t name_len = strlen(job->repository) - owner_len; /* with its slash */
+
+    if (pool->scope == POOL_SCOPE_ENTERPRISE) {
+        add_site(&url, github->api_url);
+        (void)buffer_addf(&url, "/enterprises/%s", pool->enterprise);
+        return buffer_take(&url);
+    }
+    if (ends(job->repository_url, job->repository)) {
+        (void)buffer_add_text(&url, job->repository_url);
+    } else if (page_len > 0 && pool->scope == POOL_SCOPE_REPOSITORY) {
+        return strdup(job->repository_url);
+    } else {
+        add_site(&url, github->api_url);
+        (void)buffer_addf(&url, "/%s", job->repository);
+    }
+    if (pool->scope == POOL_SCOPE_ORGANIZATION && !url.failed && url.len > name_len) {
+        url.len -= name_len;
+        url.bytes[url.len] = '\0';
+    }
     return buffer_take(&url);
 }
 
@@ -104,7 +162,7 @@ build(dispatch_builder builder, const struct job *job, const struct pool *pool,
 {
     struct rh_meta meta[CONFIG_META_MAX];
     struct meta_texts texts = {0};
-    char *url = plan_url(job, github);
+    char *url = plan_url(job, pool, github);
     enum rh_error error = RH_ERR_NO_MEMORY;
 
     *out = NULL;
@@ -126,6 +184,7 @@ build(dispatch_builder builder, const struct job *job, const struct pool *pool,
                                           .labels = &pool->labels,
                                           .url = url,
                                           .runner_name = runner->name,
+                                          .runner_group = pool->runner_group,
                                           .credential_kind = runner->credential_kind,
                                           .credential = runner->credential,
                                           .meta = meta,

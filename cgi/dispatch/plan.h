@@ -13,15 +13,23 @@
 
 #include "config/config.h"
 #include "ledger/job.h"
+#include "ledger/order.h"
 
-/* The pool that a runner or a job in the ledger is of: the one of that name, or where the
- * configuration has that no more, the first that serves the job's labels (a JSON array). NULL where
- * none does. */
-const struct pool *plan_pool(const struct config *config, const char *name, const char *labels);
+/* The pool that a job or its runner is of: the one of that name, or where the configuration has
+ * that no more, the first that serves the job. NULL where none does. */
+const struct pool *plan_pool(const struct config *config, const char *name, const struct job *job);
 
 /* The page where a job's runner registers: its repository's, as GitHub told it, or made from the
- * API's address where it did not. NULL when out of memory; the caller frees. */
-char *plan_url(const struct job *job, const struct github_config *github);
+ * API's address where it did not; its organization's, or its enterprise's. NULL when out of memory;
+ * the caller frees. */
+char *plan_url(const struct job *job, const struct pool *pool, const struct github_config *github);
+
+/* How a runner registers: see order_registers. `config` is a struct config. */
+bool plan_registers(const void *config, const char *pool, const char *repository,
+                    struct order_registration *registration);
+
+/* The credential of a pool's runners. */
+enum rh_credential plan_credential(const struct pool *pool);
 
 /* Who runs a job, and with what credential. All borrowed. */
 struct plan_runner {

@@ -16,7 +16,9 @@
 /* The due ones, of which nobody works on any: ?1 is the time, ?2 how many at most. */
 static const char select_due[] =
     "SELECT " RUNNER_COLUMNS ", coalesce(j.state, 'none'), j.runner IS r.name,"
-    " coalesce(j.lost, 0) FROM runner r LEFT JOIN job j ON j.id = r.job_id"
+    " coalesce(j.lost, 0), coalesce(j.repository, r.repository),"
+    " " GATE_OWNER_IS_SHUT(RUNNER_OWNER("r.place"), "?1")
+    " FROM runner r LEFT JOIN job j ON j.id = r.job_id"
     " WHERE " AUDITED " AND r.audit_at_ms <= ?1 AND r.lease_owner IS NULL"
     " ORDER BY r.audit_at_ms LIMIT ?2";
 
@@ -27,6 +29,8 @@ read_audit(struct statement *row, struct audit *audit)
     audit->job = job_state_parse(read_text(row));
     audit->is_counted_on = read_number(row) != 0;
     audit->job_lost = read_number(row);
+    (void)snprintf(audit->job_repository, sizeof audit->job_repository, "%s", read_text(row));
+    audit->github_is_shut = read_number(row) != 0;
 }
 
 static enum ledger_error
@@ -71,11 +75,11 @@ audit_list_due(struct ledger_txn *txn, void *arg)
         error = budget_left(txn, list->now_ms, list->calls_per_hour, &audit.calls_left);
     if (error != LEDGER_OK)
         return error;
-    audit.github_is_shut = gates.github == GATE_SHUT;
     bind_number(&statement, list->now_ms);
     bind_number(&statement, list->most);
     while ((code = statement_step(&statement)) == SQLITE_ROW) {
         read_audit(&statement, &audit);
+        audit.github_is_shut |= gates.github == GATE_SHUT;
         list->visit(&audit, list->arg);
     }
     return txn_error(code);
@@ -133,7 +137,7 @@ audit_claim(struct ledger_txn *txn, void *arg)
         error = gates_probe(txn, &gates, claim->out->runner.name);
     if (error == LEDGER_OK)
         error = budget_left(txn, claim->now_ms, claim->calls_per_hour, &claim->out->calls_left);
-    claim->out->github_is_shut = gates.github == GATE_SHUT;
+    claim->out->github_is_shut |= gates.github == GATE_SHUT;
     return error;
 }
 
@@ -157,7 +161,7 @@ finish(struct ledger_txn *txn, const struct audit_step *step, bool *held)
     if (step->nomad_passed)
         error = gate_passed(txn, "nomad");
     if (error == LEDGER_OK && step->github_passed)
-        error = gate_passed(txn, "github");
+        error = gate_github_passed(txn, step->audit->runner.place);
     if (error == LEDGER_OK)
         error = budget_spend(txn, step->now_ms, step->github_calls);
     if (error != LEDGER_OK)
@@ -341,12 +345,13 @@ audit_find_strangers(struct ledger_txn *txn, void *arg)
     /* Those that are audited by themselves: see report_apply. */
     struct statement statement =
         txn_prepare(txn, "SELECT id, runner FROM job WHERE audit_at_ms > 0 AND state = 'running'"
-                         " AND repository = ?1 AND changed_at_ms >= ?2 AND NOT EXISTS"
+                         " AND " RUNNER_COVERS("?1", "job.repository")
+                         " AND changed_at_ms >= ?2 AND NOT EXISTS"
                          " (SELECT 1 FROM runner WHERE name = job.runner) LIMIT 1");
     int code;
 
     strangers->job_id = 0;
-    bind_text(&statement, strangers->repository);
+    bind_text(&statement, strangers->place);
     bind_number(&statement, strangers->since_ms);
     code = statement_step(&statement);
     if (code == SQLITE_ROW) {
@@ -366,7 +371,10 @@ audit_claim_job(struct ledger_txn *txn, void *arg)
     struct audit_job *job = arg;
     struct statement find =
         txn_prepare(txn, "SELECT id, repository, audits FROM job WHERE audit_at_ms > 0"
-                         " AND audit_at_ms <= ?1 ORDER BY audit_at_ms LIMIT 1");
+                         " AND audit_at_ms <= ?1 AND NOT "
+                         GATE_OWNER_IS_SHUT("substr(repository, 1, instr(repository, '/') - 1)",
+                                            "?1")
+                         " ORDER BY audit_at_ms LIMIT 1");
     struct statement put_off = txn_prepare(
         txn, "UPDATE job SET audits = audits + 1, audit_at_ms = iif(state = 'running', ?2, 0)"
              " WHERE id = ?1");

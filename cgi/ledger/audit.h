@@ -21,7 +21,8 @@ struct audit {
     enum job_state job;  /* NONE where it is for none, or that one is forgotten */
     bool is_counted_on;  /* that job has no other runner */
     int64_t job_lost;    /* runners that the job lost before */
-    bool github_is_shut; /* GitHub is left alone: see ledger/gate.h */
+    char job_repository[RH_REPOSITORY_LEN_MAX + 1]; /* the job's; the runner's where it has none */
+    bool github_is_shut; /* GitHub is left alone, all of it or for its owner: see ledger/gate.h */
     int64_t calls_left;  /* requests to GitHub that may only confirm what is believed */
 };
 
@@ -67,7 +68,7 @@ struct audit_roll {
 enum ledger_error audit_rest_many(struct ledger_txn *txn, void *arg);
 
 struct audit_strangers {
-    const char *repository;
+    const char *place; /* where the runner registers */
     int64_t since_ms;
     int64_t job_id; /* set: 0 where there is none */
     char runner[RH_RUNNER_NAME_MAX + 1];

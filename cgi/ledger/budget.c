@@ -8,6 +8,9 @@
 
 #define MINUTE_MS (INT64_C(60) * 1000)
 
+/* A request is counted before it reaches GitHub, which counts it a moment later. */
+#define CONTENT_WINDOW_MS (MINUTE_MS + 2000)
+
 enum ledger_error
 budget_left(struct ledger_txn *txn, int64_t now_ms, int64_t per_hour, int64_t *left)
 {
@@ -47,4 +50,43 @@ budget_spend(struct ledger_txn *txn, int64_t now_ms, int64_t calls)
     bind_number(&statement, calls);
     bind_number(&statement, MINUTE_MS);
     return txn_error(statement_step(&statement));
+}
+
+enum ledger_error
+content_left(struct ledger_txn *txn, int64_t now_ms, int64_t per_minute, int64_t *left)
+{
+    /* What lies ahead was counted before the clock was set back. */
+    struct statement statement =
+        txn_prepare(txn, "SELECT count(*) FROM content WHERE at_ms > ?1 AND at_ms <= ?2");
+    int code;
+
+    bind_number(&statement, now_ms - CONTENT_WINDOW_MS);
+    bind_number(&statement, now_ms);
+    code = statement_step(&statement);
+    *left = code == SQLITE_ROW ? per_minute - read_number(&statement) : 0;
+    if (*left < 0)
+        *left = 0;
+    return txn_error(code);
+}
+
+enum ledger_error
+content_spend(struct ledger_txn *txn, int64_t now_ms, int64_t requests)
+{
+    struct statement forget =
+        txn_prepare(txn, "DELETE FROM content WHERE at_ms <= ?1 OR at_ms > ?2");
+
+    if (requests <= 0)
+        return LEDGER_OK;
+    bind_number(&forget, now_ms - CONTENT_WINDOW_MS);
+    bind_number(&forget, now_ms + MINUTE_MS);
+    if (statement_step(&forget) != SQLITE_DONE)
+        return txn_error(forget.code);
+    for (int64_t i = 0; i < requests; i++) {
+        struct statement add = txn_prepare(txn, "INSERT INTO content (at_ms) VALUES (?1)");
+
+        bind_number(&add, now_ms);
+        if (statement_step(&add) != SQLITE_DONE)
+            return txn_error(add.code);
+    }
+    return LEDGER_OK;
 }

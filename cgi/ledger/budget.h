@@ -18,4 +18,18 @@ enum ledger_error budget_left(struct ledger_txn *txn, int64_t now_ms, int64_t pe
 /* Counts requests that were made. */
 enum ledger_error budget_spend(struct ledger_txn *txn, int64_t now_ms, int64_t calls);
 
+/*
+ * How often GitHub may be asked to make something (a runner's registration, a redelivery): so many
+ * requests in any minute, over all processes of the ledger. GitHub has a limit of its own for
+ * these, and shuts everybody out who goes over it (docs.github.com, "Rate limits for the REST API",
+ * secondary rate limits).
+ */
+
+/* What is left at a moment of `per_minute`; not below 0. */
+enum ledger_error content_left(struct ledger_txn *txn, int64_t now_ms, int64_t per_minute,
+                               int64_t *left);
+
+/* Counts requests that are made now. */
+enum ledger_error content_spend(struct ledger_txn *txn, int64_t now_ms, int64_t requests);
+
 #endif

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "ledger/rules.h"
+#include "ledger/runner.h"
 
 enum ledger_error
 gate_read(struct ledger_txn *txn, const char *upstream, int64_t now_ms, struct gate *gate)
@@ -90,16 +91,54 @@ gate_passed(struct ledger_txn *txn, const char *upstream)
 }
 
 enum ledger_error
+gate_github_passed(struct ledger_txn *txn, const char *place)
+{
+    struct statement find =
+        txn_prepare(txn, "SELECT name FROM upstream WHERE name = '" GATE_OWNER_PREFIX
+                         "' || " RUNNER_OWNER("?1") " COLLATE NOCASE");
+    struct statement forget = txn_prepare(txn, "DELETE FROM upstream WHERE name = ?1");
+    char name[GATE_UPSTREAM_CAP];
+    enum ledger_error error = gate_passed(txn, "github");
+    int code;
+
+    if (error != LEDGER_OK)
+        return error;
+    bind_text(&find, place);
+    code = statement_step(&find);
+    if (code != SQLITE_ROW)
+        return txn_error(code);
+    (void)snprintf(name, sizeof name, "%s", read_text(&find));
+    error = gate_passed(txn, name);
+    if (error != LEDGER_OK)
+        return error;
+    bind_text(&forget, name);
+    return txn_error(statement_step(&forget));
+}
+
+/* The row of an owner's gate is made when there is first something to say of it. */
+static enum ledger_error
+make_row(struct ledger_txn *txn, const char *upstream)
+{
+    struct statement statement =
+        txn_prepare(txn, "INSERT INTO upstream (name) VALUES (?1) ON CONFLICT (name) DO NOTHING");
+
+    bind_text(&statement, upstream);
+    return txn_error(statement_step(&statement));
+}
+
+enum ledger_error
 gate_failed(struct ledger_txn *txn, const struct gate_failure *failure, int64_t now_ms,
             int64_t *shut_until_ms)
 {
     struct statement statement =
         txn_prepare(txn, "UPDATE upstream SET failures = failures + 1, error = ?2, probe = NULL,"
                          " shut_until_ms = ?3 WHERE name = ?1");
-    struct gate gate;
-    enum ledger_error error = gate_read(txn, failure->upstream, now_ms, &gate);
+    struct gate gate = {0};
+    enum ledger_error error = make_row(txn, failure->upstream);
     int64_t until_ms = 0;
 
+    if (error == LEDGER_OK)
+        error = gate_read(txn, failure->upstream, now_ms, &gate);
     *shut_until_ms = gate.shut_until_ms;
     /* Of several requests that were under way together, the first shuts the gate; the others are no
      * news, unless the upstream itself asks for longer. */
@@ -128,7 +167,7 @@ gate_tell(struct ledger_txn *txn, void *arg)
     const struct gate_news *news = arg;
     int64_t shut_until_ms;
 
-    return news->failure == NULL ? gate_passed(txn, news->upstream)
+    return news->failure == NULL ? gate_github_passed(txn, news->place)
                                  : gate_failed(txn, news->failure, news->now_ms, &shut_until_ms);
 }
 
@@ -138,4 +177,27 @@ gate_ask_anew(struct ledger_txn *txn, void *arg)
     (void)arg;
     return txn_error(
         txn_execute(txn, "UPDATE upstream SET shut_until_ms = 1 WHERE shut_until_ms > 1"));
+}
+
+enum ledger_error
+gate_list_owners(struct ledger_txn *txn, void *arg)
+{
+    const struct gate_owners *owners = arg;
+    struct statement statement = txn_prepare(
+        txn, "SELECT name, failures, shut_until_ms, coalesce(error, '') FROM upstream"
+             " WHERE name > '" GATE_OWNER_PREFIX "' AND name < 'github0' AND shut_until_ms > ?1"
+             " ORDER BY name");
+    int code;
+
+    bind_number(&statement, owners->now_ms);
+    while ((code = statement_step(&statement)) == SQLITE_ROW) {
+        struct gate gate = {.state = GATE_SHUT};
+
+        (void)snprintf(gate.upstream, sizeof gate.upstream, "%s", read_text(&statement));
+        gate.failures = read_number(&statement);
+        gate.shut_until_ms = read_number(&statement);
+        (void)snprintf(gate.error, sizeof gate.error, "%s", read_text(&statement));
+        owners->visit(&gate, owners->arg);
+    }
+    return txn_error(code);
 }

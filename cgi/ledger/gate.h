@@ -27,14 +27,36 @@ enum gate_state {
     GATE_PROBE, /* one may, to see */
 };
 
+/*
+ * GitHub's gate has others beside it, one for each owner whose account alone is in trouble: its
+ * token was revoked, its App's installation has used up its rate limit. They are rows like the
+ * others, made when they are shut, without a probe: when the time is over, all may try.
+ */
+#define GATE_OWNER_PREFIX "github/"
+#define GATE_UPSTREAM_CAP 288
+
+/* Whether the gate of an owner, an SQL expression, is shut at a moment. */
+#define GATE_OWNER_IS_SHUT(owner, now_ms)                                                        \
+    "EXISTS (SELECT 1 FROM upstream u WHERE u.name > '" GATE_OWNER_PREFIX "' AND u.name < 'github0'" \
+    " AND u.shut_until_ms > " now_ms " AND substr(u.name, 8) = " owner " COLLATE NOCASE)"
+
 /* What gate_read tells. */
 struct gate {
-    char upstream[16];
+    char upstream[GATE_UPSTREAM_CAP];
     enum gate_state state;
     int64_t failures;      /* in a row */
     int64_t shut_until_ms; /* 0 where it is not shut */
     char error[256];       /* why */
 };
+
+/* Calls `visit` for each owner's gate that is shut at a moment. ledger_work; arg is a struct
+ * gate_owners. */
+struct gate_owners {
+    int64_t now_ms;
+    void (*visit)(const struct gate *gate, void *arg);
+    void *arg;
+};
+enum ledger_error gate_list_owners(struct ledger_txn *txn, void *arg);
 
 /* Reads a gate's state at a moment. */
 enum ledger_error gate_read(struct ledger_txn *txn, const char *upstream, int64_t now_ms,
@@ -57,9 +79,12 @@ enum ledger_error gates_probe(struct ledger_txn *txn, const struct gates *gates,
 /* A request came through: opens the gate, and makes what waited for it due. */
 enum ledger_error gate_passed(struct ledger_txn *txn, const char *upstream);
 
+/* The same for GitHub, and for the owner of a place (config/place.h). */
+enum ledger_error gate_github_passed(struct ledger_txn *txn, const char *place);
+
 /* How a failure bears on a gate. */
 struct gate_failure {
-    const char *upstream;
+    char upstream[GATE_UPSTREAM_CAP];
     const char *error;
     bool at_once;       /* shut it now; else after GATE_FAILURES in a row */
     int64_t asked_ms;   /* for so long, since the upstream asked for it; -1: doubling */
@@ -72,8 +97,8 @@ enum ledger_error gate_failed(struct ledger_txn *txn, const struct gate_failure 
                               int64_t now_ms, int64_t *shut_until_ms);
 
 struct gate_news {
-    const struct gate_failure *failure; /* NULL: a request came through `upstream` */
-    const char *upstream;
+    const struct gate_failure *failure; /* NULL: a request about `place` came through */
+    const char *place;
     int64_t now_ms;
 };
 /* ledger_work; arg is a struct gate_news. Tells a gate of a request that was nobody's order. */

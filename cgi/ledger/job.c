@@ -54,6 +54,25 @@ copy_nullable(struct statement *row, bool *ok)
     return copy;
 }
 
+static const char *const origins[] = {
+    [JOB_ORIGIN_UNKNOWN] = "", [JOB_ORIGIN_OWN] = "own", [JOB_ORIGIN_FORK] = "fork"};
+
+const char *
+job_origin_text(enum job_origin origin)
+{
+    return origins[origin];
+}
+
+enum job_origin
+job_origin_parse(const char *text)
+{
+    for (int i = JOB_ORIGIN_OWN; text != NULL && i <= JOB_ORIGIN_FORK; i++) {
+        if (strcmp(text, origins[i]) == 0)
+            return (enum job_origin)i;
+    }
+    return JOB_ORIGIN_UNKNOWN;
+}
+
 bool
 job_read(struct statement *row, struct job *job)
 {
@@ -87,6 +106,9 @@ job_read(struct statement *row, struct job *job)
     job->created_at_ms = read_number(row);
     job->received_at_ms = read_number(row);
     job->changed_at_ms = read_number(row);
+    job->is_private = read_number(row) != 0;
+    job->origin = job_origin_parse(read_text(row));
+    job->installation_id = read_number(row);
     if (!ok)
         job_fini(job);
     return ok;
@@ -116,7 +138,7 @@ change_at_rest(struct ledger_txn *txn, struct job_request *request, const char *
 
     request->done =
         error == LEDGER_OK && (request->before == JOB_QUEUED || request->before == JOB_FAILED ||
-                               request->before == JOB_EXPIRED);
+                               request->before == JOB_EXPIRED || request->before == JOB_REFUSED);
     if (!request->done)
         return error;
     bind_number(&statement, request->id);
@@ -136,7 +158,8 @@ job_retry(struct ledger_txn *txn, void *arg)
     /* Its day begins again: the operator knows that GitHub still waits for it. */
     return change_at_rest(txn, arg,
                           "UPDATE job SET state = 'queued', next_attempt_at_ms = 0, attempts = 0,"
-                          " lost = 0, held_by = NULL, changed_at_ms = ?2, created_at_ms ="
+                          " lost = 0, held_by = NULL, origin = '', changed_at_ms = ?2,"
+                          " created_at_ms ="
                           " iif(state = 'expired', ?2, created_at_ms) WHERE id = ?1",
                           "retried");
 }
@@ -159,7 +182,8 @@ enum ledger_error
 job_rehome(struct ledger_txn *txn, void *arg)
 {
     struct job_rehome *rehome = arg;
-    struct statement find = txn_prepare(txn, "SELECT id, labels FROM job WHERE state = 'queued'"
+    struct statement find = txn_prepare(txn, "SELECT id, labels, repository, private FROM job"
+                                             " WHERE state = 'queued'"
                                              " AND pool NOT IN (SELECT value FROM json_each(?1))");
     int code;
 
@@ -168,7 +192,9 @@ job_rehome(struct ledger_txn *txn, void *arg)
     while ((code = statement_step(&find)) == SQLITE_ROW) {
         struct statement move = txn_prepare(txn, "UPDATE job SET pool = ?2 WHERE id = ?1");
         int64_t id = read_number(&find);
-        const char *pool = rehome->choose(rehome->config, read_text(&find));
+        const char *labels = read_text(&find), *repository = read_text(&find);
+        const char *pool =
+            rehome->choose(rehome->config, labels, repository, read_number(&find) != 0);
 
         if (pool == NULL)
             continue; /* it waits until the configuration has one, or GitHub gives up on it */
@@ -204,8 +230,7 @@ job_list(struct ledger_txn *txn, void *arg)
     const struct job_list *list = arg;
     struct statement statement =
         txn_prepare(txn, "SELECT " JOB_COLUMNS " FROM " JOB_TABLES
-                         " ORDER BY j.state IN ('done', 'failed', 'expired'),"
-                         " CASE WHEN j.state IN ('done', 'failed', 'expired')"
+                         " ORDER BY j.state IN " JOB_ENDED ", CASE WHEN j.state IN " JOB_ENDED
                          " THEN -j.changed_at_ms ELSE j.created_at_ms END, j.id");
     int code;
 

@@ -12,6 +12,20 @@
 #include "ledger/rules.h"
 #include "ledger/statement.h"
 
+/* Whose code a job's run has. */
+enum job_origin {
+    JOB_ORIGIN_UNKNOWN = 0, /* nobody has asked */
+    JOB_ORIGIN_OWN,
+    JOB_ORIGIN_FORK,
+};
+
+/* As they are stored and shown, "" for UNKNOWN; and back. */
+const char *job_origin_text(enum job_origin origin);
+enum job_origin job_origin_parse(const char *text);
+
+/* The states in which a job is over, as SQL. */
+#define JOB_ENDED "('done', 'failed', 'expired', 'refused')"
+
 /* One row, as it was read. Texts are owned and never NULL, but where it says so. */
 struct job {
     int64_t id;
@@ -19,6 +33,7 @@ struct job {
     char *repository_short;
     char *repository_url;
     bool fork;
+    bool is_private;
     int64_t run_id;
     int64_t run_attempt;
     char *name;
@@ -36,6 +51,8 @@ struct job {
     int64_t lost;               /* runners that it had, and that ended or hung before it ran */
     int64_t next_attempt_at_ms; /* 0: at once */
     char *last_error;           /* NULL where there is none */
+    enum job_origin origin;
+    int64_t installation_id; /* of the GitHub App that sent it; 0 where it was another webhook */
     int64_t created_at_ms;      /* on GitHub; when it was received where GitHub did not say */
     int64_t received_at_ms;
     int64_t changed_at_ms;
@@ -48,7 +65,7 @@ void job_fini(struct job *job);
     "j.id, j.repository, j.repository_short, j.repository_url, j.fork, j.run_id, j.run_attempt,"  \
     " j.name, j.workflow_name, j.head_branch, j.html_url, j.labels, j.pool, j.delivery, j.state," \
     " j.conclusion, j.runner, r.child, j.attempts, j.lost, j.next_attempt_at_ms, j.last_error,"   \
-    " j.created_at_ms, j.received_at_ms, j.changed_at_ms"
+    " j.created_at_ms, j.received_at_ms, j.changed_at_ms, j.private, j.origin, j.installation_id"
 #define JOB_TABLES "job j LEFT JOIN runner r ON r.name = j.runner"
 
 /* Copies the current row of a statement. False when out of memory; `*job` is then empty. */
@@ -65,11 +82,12 @@ struct job_request {
     bool done;             /* set: false where the job's state does not allow it */
 };
 
-/* ledger_work; arg is a struct job_request. Makes a waiting, failed or expired job due at once. */
+/* ledger_work; arg is a struct job_request. Makes a waiting, failed, expired or
+ * refused job due at once; whether it may use the cluster is asked anew. */
 enum ledger_error job_retry(struct ledger_txn *txn, void *arg);
 
-/* ledger_work; arg is a struct job_request. Ends a waiting, failed or expired job: it gets no
- * runner, and the same delivery again is a duplicate. */
+/* ledger_work; arg is a struct job_request. Ends a waiting, failed, expired or refused job: it
+ * gets no runner, and the same delivery again is a duplicate. */
 enum ledger_error job_forget(struct ledger_txn *txn, void *arg);
 
 /* What job_list calls for each row; false ends the list. */
@@ -83,8 +101,9 @@ struct job_list {
 /* Gives waiting jobs of pools that the configuration has no more to one that serves them. */
 struct job_rehome {
     const char *pools; /* those that it has, as a JSON array of names */
-    /* The pool for a JSON array of labels; NULL for none. */
-    const char *(*choose)(const void *config, const char *labels);
+    /* The pool for a JSON array of labels and a repository; NULL for none. */
+    const char *(*choose)(const void *config, const char *labels, const char *repository,
+                          bool is_private);
     const void *config;
     int64_t moved; /* set */
 };

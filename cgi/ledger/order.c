@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <cjson/cJSON.h>
 
+#include "ledger/budget.h"
 #include "ledger/history.h"
 #include "ledger/statement.h"
 
@@ -49,7 +51,11 @@ order_limits(const struct order_limit *limits, size_t len)
 
         done = pool != NULL &&
                cJSON_AddNumberToObject(pool, "runners", (double)limits[i].max_runners) != NULL &&
-               cJSON_AddNumberToObject(pool, "pending", (double)limits[i].max_pending) != NULL;
+               cJSON_AddNumberToObject(pool, "pending", (double)limits[i].max_pending) != NULL &&
+               (!limits[i].is_jit || cJSON_AddTrueToObject(pool, "jit") != NULL) &&
+               (!limits[i].asks_origin || cJSON_AddTrueToObject(pool, "asks") != NULL) &&
+               (limits[i].owner == NULL ||
+                cJSON_AddStringToObject(pool, "owner", limits[i].owner) != NULL);
     }
     if (done)
         text = cJSON_PrintUnformatted(root);
@@ -57,19 +63,35 @@ order_limits(const struct order_limit *limits, size_t len)
     return text;
 }
 
-/* Whether a job j's pool is not one of the full ones, a JSON array. One whose dispatch may have
- * reached Nomad has its place already. `state <> 'gone'` is for the index. */
-#define HAS_ROOM(full)                                                               \
-    "j.pool NOT IN (SELECT value FROM json_each(" full ")) OR EXISTS (SELECT 1 FROM" \
-    " runner o WHERE o.job_id = j.id AND o.state <> 'gone'"                          \
-    " AND o.state IN ('minting', 'sent') AND o.sent_at_ms > 0)"
+/* What the claim has of a job j's pool: a member of the limits, as SQL. */
+#define LIMIT(limits, member) "json_extract(" limits ", '$.\"' || j.pool || '\"." member "')"
+
+/* The owner whose account at GitHub answers for a job j, likewise. */
+#define OWNER(limits) \
+    "coalesce(" LIMIT(limits, "owner") ", substr(j.repository, 1, instr(j.repository, '/') - 1))"
+
+/*
+ * Whether a job j can be taken up: its pool is not one of the full ones, a JSON array; the account
+ * that serves it is not left alone; and no other order is finding out whose code its run has. One
+ * whose dispatch may have reached Nomad has its place already. `state <> 'gone'` is for the index.
+ */
+#define CAN_BE_TAKEN(full, limits, now_ms)                                                     \
+    "(j.pool NOT IN (SELECT value FROM json_each(" full ")) OR EXISTS (SELECT 1 FROM"          \
+    " runner o WHERE o.job_id = j.id AND o.state <> 'gone'"                                    \
+    " AND o.state IN ('minting', 'sent') AND o.sent_at_ms > 0))"                               \
+    " AND NOT " GATE_OWNER_IS_SHUT(OWNER(limits), now_ms)                                      \
+    " AND (j.origin <> '' OR coalesce(" LIMIT(limits, "asks") ", 0) = 0 OR NOT EXISTS"         \
+    " (SELECT 1 FROM job s JOIN runner o ON o.job_id = s.id AND o.state <> 'gone'"             \
+    " AND o.lease_owner IS NOT NULL WHERE s.run_id = j.run_id AND s.repository = j.repository" \
+    " AND s.origin = '' AND s.state = 'assigned'))"
 
 /* The pools that have no room for another runner, as a JSON array, which the caller frees. A runner
  * whose child is over takes none, though its registration may have to be waited for. One that was
  * named and never sent takes none either: were it otherwise, a few jobs that cannot be
- * dispatched would stand in the way of all others. */
+ * dispatched would stand in the way of all others. And just-in-time runners wait while GitHub was
+ * asked for as many as it takes in a minute. */
 static enum ledger_error
-find_full(struct ledger_txn *txn, const char *limits, char **full)
+find_full(struct ledger_txn *txn, const struct order_look *look, char **full)
 {
     struct statement statement = txn_prepare(
         txn, "WITH held AS (SELECT pool, count(*) AS runners,"
@@ -77,15 +99,21 @@ find_full(struct ledger_txn *txn, const char *limits, char **full)
              " FROM runner WHERE state <> 'gone' AND ended_at_ms = 0"
              " AND (sent_at_ms > 0 OR lease_owner IS NOT NULL)"
              " GROUP BY pool)"
-             " SELECT json_group_array(l.key) FROM json_each(?1) l JOIN held ON held.pool = l.key"
-             " WHERE held.runners >= json_extract(l.value, '$.runners')"
+             " SELECT json_group_array(l.key) FROM json_each(?1) l LEFT JOIN held"
+             " ON held.pool = l.key WHERE held.runners >= json_extract(l.value, '$.runners')"
              " OR (json_extract(l.value, '$.pending') > 0"
-             " AND held.pending >= json_extract(l.value, '$.pending'))");
+             " AND held.pending >= json_extract(l.value, '$.pending'))"
+             " OR (json_extract(l.value, '$.jit') AND ?2)");
+    int64_t left = 0;
+    enum ledger_error error = content_left(txn, look->now_ms, look->content_per_minute, &left);
     int code;
 
-    bind_text(&statement, limits);
-    code = statement_step(&statement);
     *full = NULL;
+    if (error != LEDGER_OK)
+        return error;
+    bind_text(&statement, look->limits);
+    bind_number(&statement, left <= 0);
+    code = statement_step(&statement);
     if (code != SQLITE_ROW)
         return txn_error(code);
     *full = strdup(read_text(&statement));
@@ -102,14 +130,19 @@ pick(struct ledger_txn *txn, const struct order_claim *claim, bool without_githu
         txn, "SELECT " JOB_COLUMNS " FROM repository p CROSS JOIN job j"
              " ON j.repository = p.name LEFT JOIN runner r ON r.name = j.runner"
              " WHERE j.state = 'queued' AND j.next_attempt_at_ms <= ?1"
-             " AND (?2 IS NULL OR p.name IN (SELECT value FROM json_each(?2)))"
-             " AND (" HAS_ROOM("?3") ")"
-                                     " ORDER BY p.turn, p.name, j.created_at_ms, j.id LIMIT 1");
+             " AND (?2 IS NULL OR EXISTS (SELECT 1 FROM json_each(?2) t"
+             " WHERE t.value ->> 'pool' = j.pool"
+             " AND (t.value ->> 'repository') COLLATE NOCASE IN ('', p.name)"
+             " AND (t.value ->> 'owner') COLLATE NOCASE IN"
+             " ('', substr(p.name, 1, instr(p.name, '/') - 1))))"
+             " AND " CAN_BE_TAKEN("?3", "?4", "?1")
+             " ORDER BY p.turn, p.name, j.created_at_ms, j.id LIMIT 1");
     int code;
 
     bind_number(&statement, claim->now_ms);
     bind_text(&statement, without_github ? claim->tokens : NULL);
     bind_text(&statement, full);
+    bind_text(&statement, claim->limits);
     code = statement_step(&statement);
     if (code == SQLITE_DONE)
         return LEDGER_NOT_FOUND;
@@ -118,13 +151,27 @@ pick(struct ledger_txn *txn, const struct order_claim *claim, bool without_githu
     return job_read(&statement, job) ? LEDGER_OK : LEDGER_NO_MEMORY;
 }
 
+/* How the order's runner registers, by the configuration of now. Of a pool that is no more nothing
+ * is made: what is written down of it stays. */
+static void
+register_as(const struct order_claim *claim, const struct order *order,
+            struct order_registration *registration)
+{
+    if (claim->registers != NULL &&
+        claim->registers(claim->config, order->pool, order->job.repository, registration))
+        return;
+    (void)snprintf(registration->place, sizeof registration->place, "repos/%s",
+                   order->job.repository);
+    registration->is_jit = false;
+}
+
 /* The runner that an earlier attempt named for this job and that never came to live: its dispatch
  * may have reached Nomad, so the same name and token are sent again. */
 static enum ledger_error
 find_runner(struct ledger_txn *txn, struct order *order)
 {
     struct statement statement =
-        txn_prepare(txn, "SELECT name, made_for, n, pool, sent_at_ms FROM runner"
+        txn_prepare(txn, "SELECT name, made_for, n, pool, sent_at_ms, place, jit FROM runner"
                          " WHERE job_id = ?1 AND state <> 'gone'"
                          " AND state IN ('minting', 'sent') ORDER BY n DESC LIMIT 1");
     int code;
@@ -140,7 +187,27 @@ find_runner(struct ledger_txn *txn, struct order *order)
     order->n = read_number(&statement);
     (void)snprintf(order->pool, sizeof order->pool, "%s", read_text(&statement));
     order->sent_before_ms = read_number(&statement);
+    (void)snprintf(order->place, sizeof order->place, "%s", read_text(&statement));
+    order->is_jit = read_number(&statement) != 0;
     return LEDGER_OK;
+}
+
+/* The same, unless the configuration would have it register otherwise by now: then it retires, and
+ * another is named. */
+static enum ledger_error
+find_fit_runner(struct ledger_txn *txn, const struct order_claim *claim, struct order *order)
+{
+    enum ledger_error error = find_runner(txn, order);
+    struct order_registration now;
+
+    if (error != LEDGER_OK)
+        return error;
+    register_as(claim, order, &now);
+    if (order->is_jit == now.is_jit && strcasecmp(order->place, now.place) == 0)
+        return LEDGER_OK;
+    order->sent_before_ms = 0;
+    error = runner_release(txn, order->job.id, claim->now_ms);
+    return error == LEDGER_OK ? LEDGER_NOT_FOUND : error;
 }
 
 static enum ledger_error
@@ -164,20 +231,27 @@ name_runner(struct ledger_txn *txn, const struct order_claim *claim, struct orde
 {
     struct statement statement =
         txn_prepare(txn, "INSERT INTO runner (name, job_id, made_for, n, pool, repository,"
-                         " state, created_at_ms, changed_at_ms)"
-                         " VALUES (?1, ?2, ?2, ?3, ?4, ?5, 'minting', ?6, ?6)");
+                         " state, created_at_ms, changed_at_ms, place, jit)"
+                         " VALUES (?1, ?2, ?2, ?3, ?4, ?5, 'minting', ?6, ?6, ?7, ?8)");
+    struct order_registration registration = {0};
     enum ledger_error error = next_n(txn, order);
 
     if (error != LEDGER_OK)
         return error;
     if (!order_runner_name(claim->prefix, claim->receiver, order->job.id, order->n, order->runner))
         return LEDGER_FAILED;
+    register_as(claim, order, &registration);
+    memcpy(order->place, registration.place, sizeof order->place);
+    order->is_jit = registration.is_jit;
+    order->is_new = true;
     bind_text(&statement, order->runner);
     bind_number(&statement, order->job.id);
     bind_number(&statement, order->n);
     bind_text(&statement, order->job.pool);
     bind_text(&statement, order->job.repository);
     bind_number(&statement, claim->now_ms);
+    bind_text(&statement, order->place);
+    bind_number(&statement, order->is_jit);
     return txn_error(statement_step(&statement));
 }
 
@@ -222,15 +296,16 @@ order_is_due(struct ledger_txn *txn, void *arg)
     const struct order_look *look = arg;
     struct statement statement = txn_prepare(
         txn, "SELECT 1 FROM job j WHERE j.state = 'queued' AND j.next_attempt_at_ms <= ?1"
-             " AND (" HAS_ROOM("?2") ") LIMIT 1");
+             " AND " CAN_BE_TAKEN("?2", "?3", "?1") " LIMIT 1");
     char *full;
-    enum ledger_error error = find_full(txn, look->limits, &full);
+    enum ledger_error error = find_full(txn, look, &full);
     int code;
 
     if (error != LEDGER_OK)
         return error;
     bind_number(&statement, look->now_ms);
     bind_text(&statement, full);
+    bind_text(&statement, look->limits);
     code = statement_step(&statement);
     free(full);
     return code == SQLITE_DONE ? LEDGER_NOT_FOUND : txn_error(code);
@@ -241,6 +316,9 @@ order_claim(struct ledger_txn *txn, void *arg)
 {
     struct order_claim *claim = arg;
     struct order *order = claim->out;
+    const struct order_look look = {.now_ms = claim->now_ms,
+                                    .limits = claim->limits,
+                                    .content_per_minute = claim->content_per_minute};
     struct gates gates;
     enum ledger_error error = gates_read(txn, claim->now_ms, &gates);
     char *full = NULL;
@@ -249,12 +327,12 @@ order_claim(struct ledger_txn *txn, void *arg)
     if (error == LEDGER_OK && gates.nomad == GATE_SHUT)
         error = LEDGER_NOT_FOUND;
     if (error == LEDGER_OK)
-        error = find_full(txn, claim->limits, &full);
+        error = find_full(txn, &look, &full);
     if (error == LEDGER_OK)
         error = pick(txn, claim, gates.github == GATE_SHUT, full, &order->job);
     free(full);
     if (error == LEDGER_OK) {
-        error = find_runner(txn, order);
+        error = find_fit_runner(txn, claim, order);
         if (error == LEDGER_NOT_FOUND)
             error = name_runner(txn, claim, order);
         if (error == LEDGER_OK)
@@ -265,6 +343,10 @@ order_claim(struct ledger_txn *txn, void *arg)
             error = take_turn(txn, order);
         if (error == LEDGER_OK)
             error = gates_probe(txn, &gates, order->runner);
+        /* Its request for a configuration is counted before it is made, so that several at once
+         * keep to the bound. */
+        if (error == LEDGER_OK && order->is_jit)
+            error = content_spend(txn, claim->now_ms, 1);
     }
     if (error == LEDGER_OK)
         order->job.attempts++;
@@ -314,6 +396,18 @@ end_lease(struct ledger_txn *txn, const char *runner)
     return txn_error(statement_step(&statement));
 }
 
+/* Whoever takes the runner away has to know its registration. */
+static enum ledger_error
+learn_id(struct ledger_txn *txn, const char *runner, int64_t github_id)
+{
+    struct statement statement =
+        txn_prepare(txn, "UPDATE runner SET github_id = ?2 WHERE name = ?1 AND ?2 > 0");
+
+    bind_text(&statement, runner);
+    bind_number(&statement, github_id);
+    return txn_error(statement_step(&statement));
+}
+
 /* Moves a runner on from where a dispatch finds it. An event that overtook the dispatch's answer
  * may have moved it further: then its state stays. */
 static enum ledger_error
@@ -323,16 +417,18 @@ advance(struct ledger_txn *txn, const struct order_step *step, enum runner_state
     struct statement statement = txn_prepare(
         txn, "UPDATE runner SET state = iif(state IN ('minting', 'sent')"
              " OR (?2 = 'gone' AND state = 'retiring'), ?2, state),"
+             " github_id = iif(?7 > 0, ?7, github_id),"
              " child = coalesce(?3, child), sent_at_ms = iif(?2 = 'sent', ?4, sent_at_ms),"
              " changed_at_ms = ?4, audit_at_ms = iif(state = 'retiring', ?4, ?5), audits = 0,"
              " lease_owner = iif(?6, lease_owner, NULL) WHERE name = ?1");
 
     bind_text(&statement, step->order->runner);
     bind_text(&statement, runner_state_text(state));
-    bind_text(&statement, state == RUNNER_GONE ? NULL : step->child);
+    bind_text(&statement, state == RUNNER_GONE || state == RUNNER_RETIRING ? NULL : step->child);
     bind_number(&statement, step->now_ms);
     bind_number(&statement, step->audit_at_ms);
     bind_number(&statement, keep_lease);
+    bind_number(&statement, step->github_id);
     return txn_error(statement_step(&statement));
 }
 
@@ -340,10 +436,13 @@ enum ledger_error
 order_sent(struct ledger_txn *txn, void *arg)
 {
     struct order_step *step = arg;
-    enum ledger_error error = step->github_passed ? gate_passed(txn, "github") : LEDGER_OK;
+    enum ledger_error error =
+        step->github_passed ? gate_github_passed(txn, step->order->place) : LEDGER_OK;
     struct held held = {0};
 
     step->wanted = false;
+    if (error == LEDGER_OK)
+        error = content_spend(txn, step->now_ms, step->made);
     if (error == LEDGER_OK)
         error = read_held(txn, step->order, step->owner, &held);
     if (error != LEDGER_OK || !held.is_held)
@@ -351,7 +450,8 @@ order_sent(struct ledger_txn *txn, void *arg)
     step->wanted = held.is_wanted && rules_runner_idle(held.state);
     if (step->wanted)
         return advance(txn, step, RUNNER_SENT, true);
-    return end_lease(txn, step->order->runner);
+    error = learn_id(txn, step->order->runner, step->github_id);
+    return error == LEDGER_OK ? end_lease(txn, step->order->runner) : error;
 }
 
 /* Enters the runner of another receiver, which serves our job as well as our own would have. */
@@ -360,8 +460,8 @@ adopt(struct ledger_txn *txn, const struct order_step *step, int64_t job_id, boo
 {
     struct statement statement = txn_prepare(
         txn, "INSERT INTO runner (name, job_id, made_for, n, pool, repository, state, child,"
-             " created_at_ms, sent_at_ms, changed_at_ms, audit_at_ms)"
-             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'live', ?7, ?8, ?8, ?8, ?9)"
+             " created_at_ms, sent_at_ms, changed_at_ms, audit_at_ms, place, jit)"
+             " VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'live', ?7, ?8, ?8, ?8, ?9, ?10, ?11)"
              " ON CONFLICT (name) DO UPDATE SET child = excluded.child,"
              " job_id = iif(state = 'live', excluded.job_id, job_id)"
              " RETURNING state = 'live'");
@@ -377,6 +477,8 @@ adopt(struct ledger_txn *txn, const struct order_step *step, int64_t job_id, boo
     bind_text(&statement, step->child);
     bind_number(&statement, step->now_ms);
     bind_number(&statement, step->audit_at_ms);
+    bind_text(&statement, order->place);
+    bind_number(&statement, order->is_jit);
     code = statement_step(&statement);
     *lives = code == SQLITE_ROW && read_number(&statement) != 0;
     return txn_error(code);
@@ -402,6 +504,24 @@ settle(struct ledger_txn *txn, const struct order_step *step, int64_t job_id, co
     return txn_error(statement_step(&statement));
 }
 
+/* The order's own name, since another's runner lives in the child: nobody ever used it. Of one that
+ * was registered with its name the registration has to go. */
+static enum ledger_error
+give_up(struct ledger_txn *txn, const struct order_step *step)
+{
+    struct order_step own = *step;
+    struct statement unsend =
+        txn_prepare(txn, "UPDATE runner SET sent_at_ms = 0, job_id = NULL WHERE name = ?1");
+    enum ledger_error error;
+
+    if (!step->order->is_jit)
+        return advance(txn, step, RUNNER_GONE, false);
+    own.audit_at_ms = step->now_ms;
+    error = advance(txn, &own, RUNNER_RETIRING, false);
+    bind_text(&unsend, step->order->runner);
+    return error == LEDGER_OK ? txn_error(statement_step(&unsend)) : error;
+}
+
 enum ledger_error
 order_live(struct ledger_txn *txn, void *arg)
 {
@@ -416,7 +536,7 @@ order_live(struct ledger_txn *txn, void *arg)
         error = read_held(txn, step->order, step->owner, &held);
     if (error != LEDGER_OK || !held.is_held)
         return error; /* who has the lease now finds the same child under the same token */
-    error = advance(txn, step, is_adopted ? RUNNER_GONE : RUNNER_LIVE, false);
+    error = is_adopted ? give_up(txn, step) : advance(txn, step, RUNNER_LIVE, false);
     if (error == LEDGER_OK && is_adopted)
         error = adopt(txn, step, held.job_id, &lives);
     if (error == LEDGER_OK)
@@ -484,6 +604,23 @@ unsend(struct ledger_txn *txn, const struct order *order)
     return txn_error(statement_step(&statement));
 }
 
+/* The name is of no more use: whatever is registered under it, or was dispatched, is taken away. */
+static enum ledger_error
+retire(struct ledger_txn *txn, const struct order_failure *failure, const struct held *held)
+{
+    const char *runner = failure->order->runner;
+    struct statement forget =
+        txn_prepare(txn, "UPDATE job SET runner = NULL WHERE runner = ?1 AND state = 'queued'");
+    enum ledger_error error = learn_id(txn, runner, failure->github_id);
+
+    bind_text(&forget, runner);
+    if (error == LEDGER_OK)
+        error = txn_error(statement_step(&forget));
+    if (error == LEDGER_OK && (held->state == RUNNER_MINTING || held->state == RUNNER_SENT))
+        error = runner_move(txn, runner, RUNNER_RETIRING, 0, failure->now_ms, failure->now_ms);
+    return error;
+}
+
 enum ledger_error
 order_failed(struct ledger_txn *txn, void *arg)
 {
@@ -496,6 +633,8 @@ order_failed(struct ledger_txn *txn, void *arg)
         error = gate_failed(txn, failure->gate, failure->now_ms, &shut_until_ms);
     if (error == LEDGER_OK && held.is_held && failure->is_certain)
         error = unsend(txn, failure->order);
+    if (error == LEDGER_OK)
+        error = content_spend(txn, failure->now_ms, failure->made);
     if (error == LEDGER_OK && held.is_held)
         error = end_lease(txn, failure->order->runner);
     if (error != LEDGER_OK || !held.is_held)
@@ -503,5 +642,81 @@ order_failed(struct ledger_txn *txn, void *arg)
     if (failure->next_attempt_at_ms < shut_until_ms)
         failure->next_attempt_at_ms = shut_until_ms;
     error = note_failure(txn, failure, held.job_id);
-    return error == LEDGER_OK ? requeue(txn, failure) : error;
+    if (error == LEDGER_OK)
+        error = requeue(txn, failure);
+    return error == LEDGER_OK && failure->is_spent ? retire(txn, failure, &held) : error;
+}
+
+/* All jobs of the run, those that come later included: see report_apply. */
+static enum ledger_error
+note_origin(struct ledger_txn *txn, const struct order_origin *step)
+{
+    struct statement statement = txn_prepare(
+        txn, "UPDATE job SET origin = ?3 WHERE run_id = ?1 AND repository = ?2 AND origin = ''");
+
+    bind_number(&statement, step->order->job.run_id);
+    bind_text(&statement, step->order->job.repository);
+    bind_text(&statement, job_origin_text(step->origin));
+    return txn_error(statement_step(&statement));
+}
+
+/* The job is refused, or waits for a runner of the other pool. */
+static enum ledger_error
+turn_away(struct ledger_txn *txn, const struct order_origin *step, int64_t job_id)
+{
+    struct statement statement = txn_prepare(
+        txn, "UPDATE job SET state = ?2, pool = coalesce(?3, pool), last_error = ?4, runner = NULL,"
+             " next_attempt_at_ms = 0, held_by = NULL, attempts = 0, changed_at_ms = ?5"
+             " WHERE id = ?1 AND state = 'assigned'");
+    bool is_refused = step->refused != NULL;
+    char detail[256];
+    enum ledger_error error;
+
+    bind_number(&statement, job_id);
+    bind_text(&statement, job_state_text(is_refused ? JOB_REFUSED : JOB_QUEUED));
+    bind_text(&statement, step->pool);
+    bind_text(&statement, step->refused);
+    bind_number(&statement, step->now_ms);
+    error = txn_error(statement_step(&statement));
+    if (error != LEDGER_OK)
+        return error;
+    if (is_refused)
+        (void)snprintf(detail, sizeof detail, "%s", step->refused);
+    else
+        (void)snprintf(detail, sizeof detail, "to pool %s: its code comes from a fork", step->pool);
+    return history_add(txn, &(struct history_event){.job_id = job_id,
+                                                    .at_ms = step->now_ms,
+                                                    .what = is_refused ? "refused" : "moved",
+                                                    .detail = detail});
+}
+
+enum ledger_error
+order_origin(struct ledger_txn *txn, void *arg)
+{
+    struct order_origin *step = arg;
+    const struct order *order = step->order;
+    enum ledger_error error =
+        step->was_asked ? gate_github_passed(txn, order->place) : LEDGER_OK;
+    struct held held;
+
+    step->goes_on = false;
+    if (error == LEDGER_OK)
+        error = note_origin(txn, step);
+    if (error == LEDGER_OK)
+        error = read_held(txn, order, step->owner, &held);
+    if (error != LEDGER_OK || !held.is_held)
+        return error;
+    step->goes_on = step->refused == NULL && step->pool == NULL;
+    if (step->goes_on)
+        return LEDGER_OK;
+    error = turn_away(txn, step, held.job_id);
+    if (error == LEDGER_OK)
+        error = end_lease(txn, order->runner);
+    /* What an earlier attempt may have made under its name, by another configuration, is taken
+     * away. */
+    if (error == LEDGER_OK && rules_runner_idle(held.state))
+        error = runner_move(txn, order->runner,
+                            order->is_new ? RUNNER_GONE : RUNNER_RETIRING, 0, step->now_ms,
+                            step->now_ms);
+    return error;
 }

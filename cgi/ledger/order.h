@@ -28,7 +28,10 @@ struct order {
     int64_t made_for; /* the workflow job that the runner was made for: this one, or one that it was
                          swapped with. With `n`, from 1, it is the idempotency token */
     int64_t n;
-    char pool[RUNNER_POOL_CAP]; /* the runner's: what it is dispatched as */
+    char pool[RUNNER_POOL_CAP];   /* the runner's: what it is dispatched as */
+    char place[RUNNER_PLACE_CAP]; /* where it registers: see config/place.h */
+    bool is_jit;                  /* with a just-in-time configuration */
+    bool is_new;                  /* it was named just now: no earlier attempt made anything */
     int64_t sent_before_ms;     /* when an earlier dispatch of it may have reached Nomad; or 0 */
 };
 
@@ -50,7 +53,20 @@ struct order_limit {
     const char *pool;
     int64_t max_runners; /* under way, living, or not yet seen gone */
     int64_t max_pending; /* of them, waiting for placement in Nomad; 0 for no limit */
+    bool is_jit;         /* each of them takes a request that makes something on GitHub */
+    bool asks_origin;    /* before it has one, GitHub is asked whose code a job's run has */
+    const char *owner;   /* whose account at GitHub serves it; NULL for the job's repository's */
 };
+
+/* How a runner of a pool registers that is made for a job of a repository. */
+struct order_registration {
+    char place[RUNNER_PLACE_CAP];
+    bool is_jit;
+};
+
+/* Tells that. False where there is no such pool any more. `config` is whoever's that asks. */
+typedef bool (*order_registers)(const void *config, const char *pool, const char *repository,
+                                struct order_registration *registration);
 
 /* The limits of pools as the claim takes them; the caller frees. NULL when out of memory. */
 char *order_limits(const struct order_limit *limits, size_t len);
@@ -59,7 +75,8 @@ char *order_limits(const struct order_limit *limits, size_t len);
 
 struct order_look {
     int64_t now_ms;
-    const char *limits; /* see order_limits */
+    const char *limits;
+    int64_t content_per_minute;
 };
 /* Whether a job waits that is due and whose pool has room, whatever the gates say of it: LEDGER_OK,
  * or LEDGER_NOT_FOUND. Only reads, which costs less than a claim in vain. */
@@ -72,8 +89,13 @@ struct order_claim {
     int64_t now_ms;
     int64_t lease_until_ms; /* of clock_boot_ms */
     const char *limits;     /* the pools' limits: see order_limits */
-    const char *tokens;     /* a JSON array of the repositories whose registration token is at hand:
-                               their jobs need nothing of GitHub */
+    int64_t content_per_minute; /* see ledger/budget.h */
+    order_registers registers;  /* with its first argument; NULL: all in their repository */
+    const void *config;
+    /* The jobs that need nothing of GitHub, since a registration token is at hand for them: a JSON
+     * array of {"pool": …, "repository": …, "owner": …}, of which the last two may be "" for
+     * any. */
+    const char *tokens;
     struct order *out;      /* set on LEDGER_OK; the caller ends it with order_fini */
 };
 /* Takes up the oldest waiting job that is due and whose pool has room, repositories in turn, under
@@ -86,6 +108,9 @@ struct order_step {
     int64_t owner; /* who holds the lease: a step under a lease that was lost changes nothing */
     int64_t now_ms;
     bool github_passed;  /* order_sent: GitHub was asked, and gave */
+    int64_t github_id;   /* order_sent: of the registration that was made with it; 0 for none */
+    int64_t made;        /* order_sent: requests that made something on GitHub, beside the one that
+                            the claim of a just-in-time runner counted */
     bool wanted;         /* set by order_sent */
     const char *child;   /* order_live: the Nomad job that is the runner */
     const char *runner;  /* order_live: the name that lives in it; NULL for the order's own */
@@ -108,9 +133,27 @@ struct order_failure {
     const char *error;
     bool counts;     /* as an attempt; it does not where only our own end broke it off */
     bool is_certain; /* the dispatch cannot have reached Nomad, or Nomad refused it: no child */
+    bool is_spent;   /* the runner's name is registered, or may be: it retires, and the next attempt
+                        takes another */
+    int64_t github_id; /* of that registration, where it is known; else 0 */
+    int64_t made;      /* as in struct order_step */
     const struct gate_failure *gate; /* where the upstream itself is in trouble; else NULL */
 };
 /* It did not come through: the job waits again, the lease ends. */
 enum ledger_error order_failed(struct ledger_txn *txn, void *arg);
+
+struct order_origin {
+    const struct order *order;
+    int64_t owner;
+    int64_t now_ms;
+    enum job_origin origin;
+    bool was_asked;      /* GitHub told it just now */
+    const char *refused; /* why the job may not use the cluster; NULL where it may */
+    const char *pool;    /* which one it is for instead; NULL for the one that it has */
+    bool goes_on;        /* set: the order does; else it is over */
+};
+/* Notes whose code the job's run has, for all of the run's jobs. Where the job is refused, or is
+ * another pool's, its runner, for which nothing was made yet, is gone, and the lease ends. */
+enum ledger_error order_origin(struct ledger_txn *txn, void *arg);
 
 #endif

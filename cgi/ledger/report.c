@@ -77,8 +77,8 @@ read_named(struct ledger_txn *txn, const struct job_report *report, struct scene
 {
     struct statement statement =
         txn_prepare(txn, "SELECT state, coalesce(job_id, 0), pool FROM runner WHERE name = ?1"
-                         /* A name is a runner's own in its repository alone. */
-                         " AND (?2 IS NULL OR repository = ?2 COLLATE NOCASE)");
+                         /* A name is a runner's own where it registers alone. */
+                         " AND (?2 IS NULL OR " RUNNER_COVERS("place", "?2") ")");
     int code;
 
     (void)snprintf(scene->named, sizeof scene->named, "%s", named_runner(report, scene));
@@ -99,13 +99,13 @@ read_named(struct ledger_txn *txn, const struct job_report *report, struct scene
     return txn_error(code);
 }
 
-/* K: whether it still counts on the runner that J took, and whether J's own could serve it. A
- * runner registers with one repository, so it serves no other's job. */
+/* K: whether it still counts on the runner that J took, and whether J's own could serve it: GitHub
+ * gives a runner jobs of the place alone where it registers. */
 static enum ledger_error
 read_other(struct ledger_txn *txn, const struct job_report *report, struct scene *scene)
 {
     struct statement statement = txn_prepare(
-        txn, "SELECT k.state, k.labels, r.pool, r.repository = k.repository COLLATE NOCASE"
+        txn, "SELECT k.state, k.labels, r.pool, " RUNNER_COVERS("r.place", "k.repository")
              " FROM job k LEFT JOIN runner r ON r.name = ?3 WHERE k.id = ?1 AND k.runner = ?2");
     const char *labels, *pool;
     int code;
@@ -170,8 +170,12 @@ insert(struct ledger_txn *txn, const struct job_report *report, const struct sce
         txn, "INSERT INTO job (id, repository, repository_short, repository_url, fork, run_id,"
              " run_attempt, name, workflow_name, head_branch, html_url, labels, installation_id,"
              " pool, delivery, state, conclusion, runner, created_at_ms, received_at_ms,"
-             " changed_at_ms, audit_at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
-             " ?12, ?13, ?14, ?15, ?16, ?17, nullif(?18, ''), ?19, ?20, ?20, ?21)");
+             " changed_at_ms, audit_at_ms, private, origin) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
+             " ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, nullif(?18, ''), ?19, ?20, ?20,"
+             " ?21, ?22,"
+             /* What was learned of its run holds for all of the run's jobs. */
+             " coalesce((SELECT o.origin FROM job o WHERE o.run_id = ?6 AND o.repository = ?2"
+             " AND o.origin <> '' LIMIT 1), ''))");
     char *labels = labels_json(&job->labels);
     int code;
 
@@ -198,6 +202,7 @@ insert(struct ledger_txn *txn, const struct job_report *report, const struct sce
     bind_number(&statement, job->created_at_s == 0 ? report->now_ms : job->created_at_s * 1000);
     bind_number(&statement, report->now_ms);
     bind_number(&statement, job_audit_at(report, scene, outcome));
+    bind_number(&statement, job->repository_private);
     code = statement_step(&statement);
     cJSON_free(labels);
     return txn_error(code);
@@ -382,7 +387,9 @@ follow_rename(struct ledger_txn *txn, const struct job_report *report)
         " ON CONFLICT (name) DO NOTHING",
         "UPDATE job SET repository = ?2, repository_short = ?3, repository_url = ?4"
         " WHERE repository = ?1",
-        "UPDATE runner SET repository = ?2 WHERE repository = ?1 COLLATE NOCASE",
+        "UPDATE runner SET repository = ?2,"
+        " place = iif(place = 'repos/' || ?1, 'repos/' || ?2, place)"
+        " WHERE repository = ?1 COLLATE NOCASE",
         "DELETE FROM listing WHERE repository = ?1", "DELETE FROM repository WHERE name = ?1"};
     const struct rh_workflow_job *job = report->job;
     const char *const texts[] = {NULL, job->repository, job->repository_short, job->repository_url};

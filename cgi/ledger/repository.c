@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "ledger/budget.h"
+#include "ledger/runner.h"
 
 /* A repository whose events come is asked so many times less often: they bring what is new, and the
  * look is for the one that was lost. */
@@ -36,7 +37,8 @@ static enum ledger_error
 find_due(struct ledger_txn *txn, struct repository_claim *claim)
 {
     struct statement statement =
-        txn_prepare(txn, "SELECT name FROM repository WHERE " ASKED " AND discover_at_ms <= ?3"
+        txn_prepare(txn, "SELECT name FROM repository WHERE " ASKED " AND discover_at_ms <= ?3 AND NOT "
+                         GATE_OWNER_IS_SHUT("substr(name, 1, instr(name, '/') - 1)", "?3")
                          " ORDER BY discover_at_ms LIMIT 1");
     int code;
 
@@ -164,13 +166,15 @@ repository_finish(struct ledger_txn *txn, void *arg)
     const struct repository_result *result = arg;
     struct statement put_off = txn_prepare(
         txn, "UPDATE repository SET discover_at_ms = max(discover_at_ms, ?2) WHERE name = ?1");
+    char place[RUNNER_PLACE_CAP];
     int64_t shut_until_ms;
     enum ledger_error error = budget_spend(txn, result->now_ms, result->calls);
 
+    (void)snprintf(place, sizeof place, "repos/%s", result->name);
     if (error == LEDGER_OK && result->gate != NULL)
         error = gate_failed(txn, result->gate, result->now_ms, &shut_until_ms);
     else if (error == LEDGER_OK && !result->failed)
-        error = gate_passed(txn, "github");
+        error = gate_github_passed(txn, place);
     if (error != LEDGER_OK || !result->failed)
         return error;
     bind_text(&put_off, result->name);

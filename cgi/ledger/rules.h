@@ -23,6 +23,7 @@ enum job_state {
     JOB_DONE,
     JOB_FAILED,  /* needs an operator */
     JOB_EXPIRED, /* GitHub gave up on it, 24 h after it was queued */
+    JOB_REFUSED, /* it may not use the cluster, as was learned after it was taken */
 };
 
 enum job_event {

@@ -40,6 +40,8 @@ runner_read(struct statement *row, struct runner *runner)
     runner->sent_at_ms = read_number(row);
     runner->placed_at_ms = read_number(row);
     runner->changed_at_ms = read_number(row);
+    copy_text(row, runner->place, sizeof runner->place);
+    runner->is_jit = read_number(row) != 0;
 }
 
 /* The job that a runner is for, where that is believed to run on it and the runner goes on without

@@ -18,6 +18,19 @@
 #define RUNNER_POOL_CAP 129
 #define RUNNER_CHILD_CAP 520
 #define RUNNER_NOTE_CAP 300
+#define RUNNER_PLACE_CAP (RH_REPOSITORY_LEN_MAX + 16)
+
+/* Whether a runner that registers at `place` can be given jobs of `repository`, both SQL
+ * expressions: see place_covers. */
+#define RUNNER_COVERS(place, repository)                                                        \
+    "(" place " = 'repos/' || " repository " COLLATE NOCASE OR " place                          \
+    " = 'orgs/' || substr(" repository ", 1, instr(" repository ", '/') - 1) COLLATE NOCASE OR " \
+    place " LIKE 'enterprises/%')"
+
+/* The owner whose account at GitHub answers for a place, an SQL expression: see place_owner. */
+#define RUNNER_OWNER(place)                                                                      \
+    "iif(" place " LIKE 'enterprises/%', " place ", substr(" place ", instr(" place ", '/') + 1, " \
+    "instr(substr(" place ", instr(" place ", '/') + 1) || '/', '/') - 1))"
 
 /* One row, as it was read. Texts are "" where the row has none. */
 struct runner {
@@ -26,7 +39,9 @@ struct runner {
     int64_t n;
     int64_t job_id; /* what it is for now, or has run; 0 where nothing needs it */
     char pool[RUNNER_POOL_CAP];
-    char repository[RH_REPOSITORY_LEN_MAX + 1]; /* where it registers */
+    char repository[RH_REPOSITORY_LEN_MAX + 1]; /* of the job that it was made for */
+    char place[RUNNER_PLACE_CAP];               /* where it registers: see config/place.h */
+    bool is_jit; /* its registration was made, or may have been, before there was any task */
     enum runner_state state;
     char child[RUNNER_CHILD_CAP]; /* its Nomad job */
     int64_t github_id;            /* of its registration; 0 where it is not known */
@@ -43,7 +58,7 @@ struct runner {
 #define RUNNER_COLUMNS                                                                        \
     "r.name, r.made_for, r.n, coalesce(r.job_id, 0), r.pool, r.repository, r.state, r.child," \
     " r.github_id, r.audit_at_ms, r.audits, r.note, r.created_at_ms, r.sent_at_ms,"           \
-    " r.placed_at_ms, r.changed_at_ms"
+    " r.placed_at_ms, r.changed_at_ms, r.place, r.jit"
 
 void runner_read(struct statement *row, struct runner *runner);
 

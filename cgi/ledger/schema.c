@@ -179,7 +179,88 @@ static const char schema_2[] =
 
     "PRAGMA user_version = 2;";
 
-static const char *const schemas[] = {schema_1, schema_2};
+/* Runners register in a repository, an organization or an enterprise, by a token or just in time;
+ * who may use a pool is asked for; deliveries that failed are asked for again. */
+static const char schema_3[] =
+    "CREATE TABLE job_3 ("
+    "  id INTEGER PRIMARY KEY,"
+    "  repository TEXT NOT NULL COLLATE NOCASE,"
+    "  repository_short TEXT NOT NULL,"
+    "  repository_url TEXT NOT NULL,"
+    "  fork INTEGER NOT NULL,"
+    "  private INTEGER NOT NULL DEFAULT 0,"
+    "  run_id INTEGER NOT NULL,"
+    "  run_attempt INTEGER NOT NULL,"
+    "  name TEXT NOT NULL,"
+    "  workflow_name TEXT NOT NULL,"
+    "  head_branch TEXT NOT NULL,"
+    "  html_url TEXT NOT NULL,"
+    "  labels TEXT NOT NULL,"
+    "  installation_id INTEGER NOT NULL,"
+    "  pool TEXT NOT NULL,"
+    "  delivery TEXT NOT NULL,"
+    "  state TEXT NOT NULL CHECK (state IN"
+    "    ('queued', 'assigned', 'running', 'done', 'failed', 'expired', 'refused')),"
+    "  conclusion TEXT NOT NULL DEFAULT '',"
+    "  runner TEXT,"
+    "  attempts INTEGER NOT NULL DEFAULT 0,"
+    "  lost INTEGER NOT NULL DEFAULT 0,"
+    "  next_attempt_at_ms INTEGER NOT NULL DEFAULT 0,"
+    "  held_by TEXT,"
+    "  last_error TEXT,"
+    /* Whose code its run has: '' where nobody has asked yet. */
+    "  origin TEXT NOT NULL DEFAULT '' CHECK (origin IN ('', 'own', 'fork')),"
+    "  audit_at_ms INTEGER NOT NULL DEFAULT 0,"
+    "  audits INTEGER NOT NULL DEFAULT 0,"
+    "  created_at_ms INTEGER NOT NULL,"
+    "  received_at_ms INTEGER NOT NULL,"
+    "  changed_at_ms INTEGER NOT NULL"
+    ") STRICT;"
+    "INSERT INTO job_3 (id, repository, repository_short, repository_url, fork, run_id,"
+    "  run_attempt, name, workflow_name, head_branch, html_url, labels, installation_id, pool,"
+    "  delivery, state, conclusion, runner, attempts, lost, next_attempt_at_ms, held_by,"
+    "  last_error, audit_at_ms, audits, created_at_ms, received_at_ms, changed_at_ms)"
+    "  SELECT id, repository, repository_short, repository_url, fork, run_id, run_attempt, name,"
+    "  workflow_name, head_branch, html_url, labels, installation_id, pool, delivery, state,"
+    "  conclusion, runner, attempts, lost, next_attempt_at_ms, held_by, last_error, audit_at_ms,"
+    "  audits, created_at_ms, received_at_ms, changed_at_ms FROM job;"
+    "DROP TABLE job;"
+    "ALTER TABLE job_3 RENAME TO job;"
+    "CREATE INDEX job_waiting ON job (repository, created_at_ms, id) WHERE state = 'queued';"
+    "CREATE INDEX job_due ON job (next_attempt_at_ms) WHERE state = 'queued';"
+    "CREATE INDEX job_ended ON job (changed_at_ms)"
+    "  WHERE state IN ('done', 'failed', 'expired', 'refused');"
+    "CREATE INDEX job_due_audit ON job (audit_at_ms) WHERE audit_at_ms > 0;"
+    "CREATE INDEX job_run ON job (run_id);"
+
+    /* `place` is where it registers, as GitHub's API has it in its paths. Of one that is `jit` the
+     * registration is made with its name, before there is any task. */
+    "ALTER TABLE runner ADD COLUMN place TEXT NOT NULL DEFAULT '' COLLATE NOCASE;"
+    "UPDATE runner SET place = 'repos/' || repository;"
+    "ALTER TABLE runner ADD COLUMN jit INTEGER NOT NULL DEFAULT 0;"
+
+    /* When GitHub was asked to make something, of the last hour. */
+    "CREATE TABLE content (id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX content_at ON content (at_ms);"
+
+    /* Webhooks that deliveries came from: `place` as above, or 'app' for a GitHub App's own. Its
+     * deliveries were seen up to `swept_to_ms`. */
+    "CREATE TABLE hook ("
+    "  place TEXT NOT NULL COLLATE NOCASE,"
+    "  id INTEGER NOT NULL," /* 0 for an App's */
+    "  seen_at_ms INTEGER NOT NULL,"
+    "  sweep_at_ms INTEGER NOT NULL,"
+    "  swept_to_ms INTEGER NOT NULL DEFAULT 0,"
+    "  note TEXT," /* why the last look failed */
+    "  PRIMARY KEY (place, id)"
+    ") STRICT, WITHOUT ROWID;"
+    /* Deliveries that GitHub was asked for again: once each. */
+    "CREATE TABLE redelivery (guid TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX redelivery_at ON redelivery (at_ms);"
+
+    "PRAGMA user_version = 3;";
+
+static const char *const schemas[] = {schema_1, schema_2, schema_3};
 _Static_assert(sizeof schemas / sizeof schemas[0] == SCHEMA_VERSION, "a step to every version");
 
 int

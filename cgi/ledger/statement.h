@@ -13,7 +13,7 @@
 
 #include "ledger/ledger.h"
 
-#define STATEMENTS_MAX 128
+#define STATEMENTS_MAX 256
 
 /* A connection, with the statements prepared on it. */
 struct ledger_txn {

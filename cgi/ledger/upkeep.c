@@ -9,6 +9,7 @@
 
 #include <runhook/payload.h>
 
+#include "ledger/job.h"
 #include "ledger/rules.h"
 #include "ledger/statement.h"
 
@@ -116,8 +117,8 @@ purge(struct ledger_txn *txn, struct upkeep *upkeep)
     static const char *const others[] = {
         "DELETE FROM runner WHERE name IN (SELECT name FROM runner WHERE state = 'gone'"
         " AND changed_at_ms < ?1 ORDER BY changed_at_ms LIMIT ?2)",
-        "DELETE FROM history WHERE job_id IN (SELECT id FROM job WHERE state IN"
-        " ('done', 'failed', 'expired') AND changed_at_ms < ?1 ORDER BY changed_at_ms LIMIT ?2)"};
+        "DELETE FROM history WHERE job_id IN (SELECT id FROM job WHERE state IN " JOB_ENDED
+        " AND changed_at_ms < ?1 ORDER BY changed_at_ms LIMIT ?2)"};
     int64_t ignored;
     enum ledger_error error = LEDGER_OK;
 
@@ -126,9 +127,8 @@ purge(struct ledger_txn *txn, struct upkeep *upkeep)
     if (error != LEDGER_OK)
         return error;
     return purge_some(txn,
-                      "DELETE FROM job WHERE id IN (SELECT id FROM job WHERE state IN"
-                      " ('done', 'failed', 'expired') AND changed_at_ms < ?1"
-                      " ORDER BY changed_at_ms LIMIT ?2)",
+                      "DELETE FROM job WHERE id IN (SELECT id FROM job WHERE state IN " JOB_ENDED
+                      " AND changed_at_ms < ?1 ORDER BY changed_at_ms LIMIT ?2)",
                       upkeep, &upkeep->purged);
 }
 
@@ -227,7 +227,7 @@ upkeep_due(struct ledger_txn *txn, void *arg)
                          " WHERE state = 'queued'");
     struct statement ended =
         txn_prepare(txn, "SELECT coalesce(min(changed_at_ms), 9223372036854775807) FROM job"
-                         " WHERE state IN ('done', 'failed', 'expired')");
+                         " WHERE state IN " JOB_ENDED);
     struct statement gone =
         txn_prepare(txn, "SELECT coalesce(min(changed_at_ms), 9223372036854775807) FROM runner"
                          " WHERE state = 'gone'");

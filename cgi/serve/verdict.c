@@ -11,6 +11,7 @@
 #include "config/pool.h"
 #include "text/escape.h"
 
+/* Of an action or a status that a message shows. */
 #define LABEL_CHARS 48
 
 static void ignore(struct verdict *verdict, const char *format, ...)
@@ -28,39 +29,31 @@ ignore(struct verdict *verdict, const char *format, ...)
 }
 
 bool
-verdict_match(const struct pool *pool, const struct rh_workflow_job *job, char *words,
-              size_t words_cap)
+verdict_match(const struct config *config, const struct pool *pool,
+              const struct rh_workflow_job *job, char *words, size_t words_cap)
 {
-    const char *missing = NULL;
-    struct buffer label = BUFFER_INIT(512);
+    const struct pool_ask ask = {.labels = &job->labels,
+                                 .repository = job->repository,
+                                 .is_private = job->repository_private};
 
-    if (job->labels_overflow) {
-        (void)snprintf(words, words_cap, "the job asks for labels that no runner can have");
-        return false;
-    }
-    switch (rh_labels_match(&job->labels, &pool->labels, pool->require_self_hosted, &missing)) {
-    case RH_MATCH_SERVES:
-        (void)snprintf(words, words_cap, "serves the job");
-        return true;
-    case RH_MATCH_NO_LABELS:
-        (void)snprintf(words, words_cap, "the job asks for no label");
-        break;
-    case RH_MATCH_NOT_SELF_HOSTED:
-        (void)snprintf(words, words_cap, "the job does not ask for \"self-hosted\"");
-        break;
-    case RH_MATCH_LABEL_MISSING:
-        (void)escape_plain(&label, missing, strlen(missing), LABEL_CHARS);
-        (void)snprintf(words, words_cap, "has no label \"%s\"", buffer_text(&label));
-        break;
-    }
-    buffer_fini(&label);
+    if (!job->labels_overflow)
+        return pool_serves(config, pool, &ask, words, words_cap);
+    (void)snprintf(words, words_cap, "the job asks for labels that no runner can have");
     return false;
 }
 
-const struct pool *
-verdict_pool(const struct config *config, const struct rh_workflow_job *job)
+/* The first pool that has the job's labels, and so refuses its repository; NULL for none. */
+static const struct pool *
+find_refusing(const struct config *config, const struct rh_workflow_job *job)
 {
-    return job->labels_overflow ? NULL : pool_serving(config, &job->labels);
+    for (size_t i = 0; i < config->pools_len && !job->labels_overflow; i++) {
+        const struct pool *pool = &config->pools[i];
+
+        if (rh_labels_match(&job->labels, &pool->labels, pool->require_self_hosted, NULL) ==
+            RH_MATCH_SERVES)
+            return pool;
+    }
+    return NULL;
 }
 
 /* One line on what every pool lacks: for most people there is one pool, and this says it all. */
@@ -68,15 +61,19 @@ static void
 ignore_unserved(const struct config *config, const struct rh_workflow_job *job,
                 struct verdict *verdict)
 {
+    const struct pool *refusing = find_refusing(config, job);
+    const struct pool *shown = refusing == NULL ? &config->pools[0] : refusing;
     char words[256];
 
-    (void)verdict_match(&config->pools[0], job, words, sizeof words);
-    if (config->pools_len == 1)
-        ignore(verdict, "no pool serves its labels: pool %s: %s", config->pools[0].name, words);
+    (void)verdict_match(config, shown, job, words, sizeof words);
+    if (refusing != NULL)
+        ignore(verdict, "pool %s is not for it: %s", shown->name, words);
+    else if (config->pools_len == 1)
+        ignore(verdict, "no pool serves its labels: pool %s: %s", shown->name, words);
     else
         ignore(verdict,
                "no pool serves its labels: none of %zu pools has all of them (the first, %s: %s)",
-               config->pools_len, config->pools[0].name, words);
+               config->pools_len, shown->name, words);
 }
 
 /* What an action reports to the ledger. False where it reports nothing. */
@@ -106,7 +103,7 @@ reach_for_job(const struct config *config, const struct rh_workflow_job *job, in
 {
     struct buffer text = BUFFER_INIT(512);
 
-    verdict->pool = verdict_pool(config, job);
+    verdict->pool = pool_for_job(config, job);
     if (verdict->pool == NULL) {
         ignore_unserved(config, job, verdict);
         /* A job that is known goes on, whatever the pools are by now. */

@@ -28,11 +28,8 @@ struct verdict {
 void verdict_reach(const struct config *config, const struct rh_delivery *delivery, int64_t now_s,
                    struct verdict *verdict);
 
-/* The first pool, in file order, that serves a job; NULL for none. */
-const struct pool *verdict_pool(const struct config *config, const struct rh_workflow_job *job);
-
 /* Says why a pool does not serve a job, or that it does, in words. Returns whether it does. */
-bool verdict_match(const struct pool *pool, const struct rh_workflow_job *job, char *words,
-                   size_t words_cap);
+bool verdict_match(const struct config *config, const struct pool *pool,
+                   const struct rh_workflow_job *job, char *words, size_t words_cap);
 
 #endif

@@ -8,17 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/values.h"
-
 struct credential {
     pthread_mutex_t lock;
     const struct rh_secret *first; /* the configuration's */
     const char *path;
+    credential_reader reader;
     struct rh_secret *renewed; /* read since; NULL where the first still holds */
 };
 
 struct credential *
-credential_new(const struct rh_secret *token, const char *path)
+credential_new(const struct rh_secret *token, const char *path, credential_reader reader)
 {
     struct credential *credential = calloc(1, sizeof *credential);
 
@@ -27,6 +26,7 @@ credential_new(const struct rh_secret *token, const char *path)
     (void)pthread_mutex_init(&credential->lock, NULL);
     credential->first = token;
     credential->path = path;
+    credential->reader = reader;
     return credential;
 }
 
@@ -78,7 +78,7 @@ credential_renew(struct credential *credential, const struct rh_secret *token)
         return false;
     (void)pthread_mutex_lock(&credential->lock);
     renewed = is_other(current(credential), token); /* another thread was here before */
-    if (!renewed && value_secret_file(credential->path, &read, &ignored) && is_other(read, token)) {
+    if (!renewed && credential->reader(credential->path, &read, &ignored) && is_other(read, token)) {
         rh_secret_free(credential->renewed);
         credential->renewed = read;
         read = NULL;

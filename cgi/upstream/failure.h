@@ -43,11 +43,15 @@ enum failure_kind {
 };
 #define FAILURE_KINDS (FAILURE_LOCAL + 1)
 
+/* "enterprises/" and the longest owner's name. */
+#define FAILURE_OWNER_CAP 272
+
 struct failure {
     enum failure_kind kind;
     enum upstream upstream;
     long status;            /* the HTTP status; 0 where there was no answer */
     int64_t retry_after_ms; /* what the upstream asked to wait; -1 where it did not say */
+    char owner[FAILURE_OWNER_CAP]; /* whose account at GitHub alone is in trouble; "" for all */
     struct rh_reason text;  /* one sentence for the person who has to act, without any secret */
 };
 

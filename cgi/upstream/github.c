@@ -1,9 +1,11 @@
 /*
- * GitHub's REST API, as far as a runner needs it.
+ * GitHub's REST API, and our access to it.
  * SPDX-License-Identifier: MIT
  */
 #include "upstream/github.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,28 +13,33 @@
 
 #include <runhook/delivery.h>
 
+#include "clock/clock.h"
 #include "text/json.h"
+#include "upstream/github_access.h"
 #include "upstream/github_request.h"
 
 /* What a token may be made of: it becomes part of a command line and of an environment. */
 #define TOKEN_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/="
 
+/* A clock that is off by more than this may be why GitHub refuses an App's token. */
+#define SKEW_MAX_S 45
+
 struct github {
     const struct github_config *config;
-    struct credential *token;
+    struct accounts *accounts;
     struct http_origin origin;
     struct http_client *client;
 };
 
 struct github *
-github_new(const struct github_config *config, struct credential *token, http_deadline *deadline)
+github_new(const struct github_config *config, struct accounts *accounts, http_deadline *deadline)
 {
     struct github *github = calloc(1, sizeof *github);
 
     if (github == NULL)
         return NULL;
     github->config = config;
-    github->token = token;
+    github->accounts = accounts;
     github->origin = (struct http_origin){.upstream = UPSTREAM_GITHUB,
                                           .base = config->api_url,
                                           .connect_timeout_ms = config->connect_timeout_s * 1000,
@@ -78,30 +85,67 @@ github_is_api_error(const struct http_reply *reply)
     return is_error;
 }
 
-bool
-github_refused(const struct github_call *call, const struct http_reply *reply,
-               struct failure *failure)
+/* Why GitHub did not take a credential, and what to do. */
+static void
+refuse_credential(const struct account *account, const struct github_call *call,
+                  const struct http_reply *reply, struct failure *failure)
 {
-    const char *repository = call->repository;
+    int64_t skew_s = (clock_now_ms() - reply->server_now_ms) / 1000;
+    char section[ACCOUNT_SECTION_CAP];
+
+    (void)account_section(account, section);
+    if (account_app_id(account) == NULL)
+        (void)failure_set(
+            failure, UPSTREAM_GITHUB, FAILURE_UNAUTHORIZED,
+            "GitHub does not accept the token (401): it is wrong, revoked or expired; "
+            "put a new one into %s token_file",
+            section);
+    else if (call->as_app == NULL)
+        (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_UNAUTHORIZED,
+                          "GitHub does not accept a fresh token of the App %.64s (401)",
+                          account_app_id(account));
+    else if (skew_s > SKEW_MAX_S || skew_s < -SKEW_MAX_S)
+        (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_UNAUTHORIZED,
+                          "GitHub does not accept the App's token (401): this machine's clock is "
+                          "%" PRId64 " s %s GitHub's; set it right",
+                          skew_s > 0 ? skew_s : -skew_s, skew_s > 0 ? "ahead of" : "behind");
+    else
+        (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_UNAUTHORIZED,
+                          "GitHub does not accept the App's token (401): app_id %.64s and "
+                          "private_key_file of %s do not belong together, or the key was deleted; "
+                          "make a new one in the App's settings",
+                          account_app_id(account), section);
+}
+
+static void
+refuse(struct github *github, const struct github_call *call, const struct http_reply *reply,
+       struct failure *failure)
+{
+    const struct account *account =
+        call->as_app != NULL ? call->as_app : accounts_for(github->accounts, call->place);
+    const char *needed = github_permission(call->permission)->words;
+    char place[PLACE_WORDS_CAP];
     long status = reply->status;
 
+    (void)place_words(call->place, place);
     if (status == 429 || (status == 403 && is_rate_limit(reply)))
         (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_RATE_LIMITED,
                           "GitHub's rate limit is used up (%ld)", status);
     else if (status == 401)
-        (void)failure_set(
-            failure, UPSTREAM_GITHUB, FAILURE_UNAUTHORIZED,
-            "GitHub does not accept the token (401): it is wrong, revoked or expired; "
-            "put a new one into [github] token_file");
+        refuse_credential(account, call, reply, failure);
     else if (status == 403)
         (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_FORBIDDEN,
-                          "GitHub forbids it (403): the token needs %s of %.96s", call->permission,
-                          repository);
+                          "GitHub forbids it (403): the %s needs %s of %.96s",
+                          account_app_id(account) == NULL ? "token" : "App", needed, place);
     else if (status == 404)
         (void)failure_set(
             failure, UPSTREAM_GITHUB, FAILURE_NOT_FOUND,
-            "GitHub knows no %.96s for this token (404): grant it the repository, with %s",
-            repository, call->permission);
+            "GitHub knows no %.96s for this %s (404): grant it the %s, with %s",
+            place, account_app_id(account) == NULL ? "token" : "App",
+            place_is_organization(call->place) ? "organization"
+            : place_is_enterprise(call->place) ? "enterprise"
+                                               : "repository",
+            needed);
     else if (status == 409)
         (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_CONFLICT, "GitHub: conflict (409)");
     else if (status == 422)
@@ -112,21 +156,35 @@ github_refused(const struct github_call *call, const struct http_reply *reply,
             failure, UPSTREAM_GITHUB, FAILURE_REDIRECTED,
             "GitHub redirects (%ld): %.96s was renamed, or [github] api_url is not the "
             "API's address",
-            status, repository);
+            status, place);
     else if (status >= 500)
         (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_SERVER, "GitHub has trouble (%ld)",
                           status);
     else
         (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_REJECTED, "GitHub answered %ld",
                           status);
-    failure->status = status;
+    if ((failure->kind == FAILURE_UNAUTHORIZED || failure->kind == FAILURE_RATE_LIMITED) &&
+        account_is_owners(account)) {
+        char owner[PLACE_CAP];
+
+        place_owner(call->place, owner);
+        (void)snprintf(failure->owner, sizeof failure->owner, "%s", owner);
+    }
+}
+
+bool
+github_refused(struct github *github, const struct github_call *call,
+               const struct http_reply *reply, struct failure *failure)
+{
+    refuse(github, call, reply, failure);
+    failure->status = reply->status;
     failure->retry_after_ms = reply->retry_after_ms;
     return false;
 }
 
-static bool
-read_token(const struct http_reply *reply, struct rh_secret **token, int64_t *expires_at_ms,
-           struct failure *failure)
+bool
+github_read_token(const struct http_reply *reply, struct rh_secret **token, int64_t *expires_at_ms,
+                  struct failure *failure)
 {
     cJSON *json = json_parse(&reply->body);
     const char *value = json_text(json, "token");
@@ -150,72 +208,72 @@ read_token(const struct http_reply *reply, struct rh_secret **token, int64_t *ex
     return done;
 }
 
-bool
-github_path(struct buffer *path, const char *repository, struct failure *failure)
+struct accounts *
+github_accounts(struct github *github)
 {
-    if (!rh_repository_valid(repository))
+    return github->accounts;
+}
+
+bool
+github_path(struct buffer *path, const char *place, struct failure *failure)
+{
+    if (!place_valid(place))
         return failure_set(failure, UPSTREAM_GITHUB, FAILURE_CONFIGURATION,
-                           "the repository's name cannot stand in a URL");
-    (void)buffer_addf(path, "/repos/%s", repository);
+                           "the name of a repository or an owner cannot stand in a URL");
+    (void)buffer_addf(path, "/%s", place);
     return true;
+}
+
+bool
+github_repository_path(struct buffer *path, const char *repository, char place[PLACE_CAP],
+                       struct failure *failure)
+{
+    if (!place_of_repository(repository, place))
+        place[0] = '\0';
+    return github_path(path, place, failure);
+}
+
+/* Sends it once, under a credential. */
+static bool
+send_once(struct github *github, const struct github_call *call, const struct github_access *access,
+          struct http_reply *reply, struct failure *failure)
+{
+    const struct http_header headers[] = {
+        {.name = "Authorization", .prefix = "Bearer ", .secret = access->bearer},
+        {.name = "Accept", .value = "application/vnd.github+json"},
+        {.name = "X-GitHub-Api-Version", .value = github->config->api_version},
+        {.name = "Content-Type", .value = call->body == NULL ? NULL : "application/json"},
+        {.name = "If-None-Match", .value = call->etag},
+    };
+    const struct http_request request = {.method = call->method,
+                                         .path = buffer_text(call->path),
+                                         .headers = headers,
+                                         .headers_len = sizeof headers / sizeof headers[0],
+                                         .body = call->body,
+                                         .body_len = call->body_len,
+                                         .reply_max = call->reply_max,
+                                         .keep = call->keep};
+
+    return http_send(github->client, &request, reply, failure);
 }
 
 bool
 github_send(struct github *github, const struct github_call *call, struct http_reply *reply,
             struct failure *failure)
 {
+    struct github_access access = {0};
     bool answered = false, again = true;
 
     if (call->path->failed)
         return failure_set(failure, UPSTREAM_GITHUB, FAILURE_LOCAL,
                            "a request's path is too long, or out of memory");
     while (again) {
-        struct rh_secret *token;
-        bool got = credential_get(github->token, &token);
-        const struct http_header headers[] = {
-            {.name = "Authorization", .prefix = "Bearer ", .secret = token},
-            {.name = "Accept", .value = "application/vnd.github+json"},
-            {.name = "X-GitHub-Api-Version", .value = github->config->api_version},
-            {.name = "If-None-Match", .value = call->etag},
-        };
-        const struct http_request request = {.method = call->method,
-                                             .path = buffer_text(call->path),
-                                             .headers = headers,
-                                             .headers_len = sizeof headers / sizeof headers[0],
-                                             .reply_max = call->reply_max};
-
-        answered = got ? http_send(github->client, &request, reply, failure)
-                       : failure_set(failure, UPSTREAM_GITHUB, FAILURE_LOCAL, "out of memory");
-        again = answered && reply->status == 401 && credential_renew(github->token, token);
+        answered = github_access_get(github, call, &access, failure) &&
+                   send_once(github, call, &access, reply, failure);
+        again = answered && reply->status == 401 && github_access_renew(call, &access);
         if (again)
             http_reply_fini(reply);
-        rh_secret_free(token);
     }
+    github_access_fini(&access);
     return answered;
-}
-
-bool
-github_registration_token(struct github *github, const char *repository, struct rh_secret **token,
-                          int64_t *expires_at_ms, struct failure *failure)
-{
-    struct buffer path = BUFFER_INIT(GITHUB_PATH_MAX);
-    const struct github_call call = {.method = "POST",
-                                     .path = &path,
-                                     .repository = repository,
-                                     .permission = GITHUB_ADMINISTRATION};
-    struct http_reply reply;
-    bool done = false;
-
-    *token = NULL;
-    *expires_at_ms = 0;
-    if (!github_path(&path, repository, failure))
-        return false;
-    (void)buffer_add_text(&path, "/actions/runners/registration-token");
-    if (github_send(github, &call, &reply, failure)) {
-        done = reply.status == 201 ? read_token(&reply, token, expires_at_ms, failure)
-                                   : github_refused(&call, &reply, failure);
-        http_reply_fini(&reply);
-    }
-    buffer_fini(&path);
-    return done;
 }

@@ -30,6 +30,12 @@ read_page(const struct http_reply *reply, const char *member, struct github_page
     return true;
 }
 
+static bool
+path_ends_in_query(const struct buffer *path)
+{
+    return path->len > 0 && buffer_text(path)[path->len - 1] == '?';
+}
+
 bool
 github_page_get(struct github *github, const struct github_call *call, const char *member,
                 int number, struct github_page *page, struct failure *failure)
@@ -40,7 +46,8 @@ github_page_get(struct github *github, const struct github_call *call, const cha
     bool done = false;
 
     *page = (struct github_page){0};
-    (void)buffer_addf(&path, "%s&per_page=%d&page=%d", buffer_text(call->path), PER_PAGE, number);
+    (void)buffer_addf(&path, "%s%sper_page=%d&page=%d", buffer_text(call->path),
+                      path_ends_in_query(call->path) ? "" : "&", PER_PAGE, number);
     page_call.method = "GET";
     page_call.path = call->path->failed ? call->path : &path;
     page_call.reply_max = HTTP_LIST_MAX;
@@ -50,7 +57,7 @@ github_page_get(struct github *github, const struct github_call *call, const cha
     if (reply.status == 200)
         done = read_page(&reply, member, page, failure);
     else
-        done = page->is_unchanged || github_refused(call, &reply, failure);
+        done = page->is_unchanged || github_refused(github, call, &reply, failure);
     http_reply_fini(&reply);
 out:
     buffer_fini(&path);

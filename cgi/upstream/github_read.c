@@ -140,3 +140,21 @@ github_read_job(const struct buffer *body, int64_t id, struct github_job *job)
     cJSON_Delete(json);
     return good;
 }
+
+bool
+github_read_origin(const struct buffer *body, int64_t run_id, bool *is_forks)
+{
+    cJSON *json = json_parse(body);
+    const cJSON *head = cJSON_GetObjectItemCaseSensitive(json, "head_repository");
+    const cJSON *base = cJSON_GetObjectItemCaseSensitive(json, "repository");
+    int64_t read = 0, head_id = 0, base_id = 0;
+    bool good;
+
+    *is_forks = true;
+    good = read_id(json, &read) && read == run_id && read_id(base, &base_id) && head != NULL &&
+           (cJSON_IsNull(head) || read_id(head, &head_id));
+    if (good)
+        *is_forks = head_id != base_id;
+    cJSON_Delete(json);
+    return good;
+}

@@ -32,4 +32,8 @@ bool github_read_runner(const cJSON *runners, const char *name, struct github_ru
  * "…": it is none of ours, and is not taken for one. */
 bool github_read_job(const struct buffer *body, int64_t id, struct github_job *job);
 
+/* Reads the run of this id: whether its head repository is another than its own, by their ids. A
+ * head repository that is null was deleted, and so is another. */
+bool github_read_origin(const struct buffer *body, int64_t run_id, bool *is_forks);
+
 #endif

@@ -19,13 +19,14 @@ github_job_get(struct github *github, const char *repository, int64_t id, struct
                struct failure *failure)
 {
     struct buffer path = BUFFER_INIT(GITHUB_PATH_MAX);
+    char place[PLACE_CAP];
     const struct github_call call = {
-        .method = "GET", .path = &path, .repository = repository, .permission = GITHUB_ACTIONS};
+        .method = "GET", .path = &path, .place = place, .permission = GITHUB_ACTIONS};
     struct http_reply reply;
     bool done = true;
 
     *job = (struct github_job){0};
-    if (!github_path(&path, repository, failure))
+    if (!github_repository_path(&path, repository, place, failure))
         return false;
     (void)buffer_addf(&path, "/actions/jobs/%" PRId64, id);
     if (!github_send(github, &call, &reply, failure)) {
@@ -35,13 +36,43 @@ github_job_get(struct github *github, const char *repository, int64_t id, struct
     if (reply.status == 404 && github_is_api_error(&reply))
         job->status = GITHUB_JOB_ABSENT;
     else if (reply.status != 200)
-        done = github_refused(&call, &reply, failure);
+        done = github_refused(github, &call, &reply, failure);
     else if (!github_read_job(&reply.body, id, job))
         done =
             failure_set(failure, UPSTREAM_GITHUB, FAILURE_GARBAGE,
                         "GitHub's answer is not job %" PRId64 ": is [github] api_url right?", id);
     http_reply_fini(&reply);
 out:
+    buffer_fini(&path);
+    return done;
+}
+
+bool
+github_run_is_forks(struct github *github, const char *repository, int64_t run_id, bool *is_forks,
+                    struct failure *failure)
+{
+    struct buffer path = BUFFER_INIT(GITHUB_PATH_MAX);
+    char place[PLACE_CAP];
+    const struct github_call call = {
+        .method = "GET", .path = &path, .place = place, .permission = GITHUB_ACTIONS};
+    struct http_reply reply;
+    bool done = false;
+
+    *is_forks = true; /* which permits the least */
+    if (!github_repository_path(&path, repository, place, failure))
+        return false;
+    (void)buffer_addf(&path, "/actions/runs/%" PRId64, run_id);
+    if (github_send(github, &call, &reply, failure)) {
+        if (reply.status != 200)
+            done = github_refused(github, &call, &reply, failure);
+        else if (!github_read_origin(&reply.body, run_id, is_forks))
+            done = failure_set(failure, UPSTREAM_GITHUB, FAILURE_GARBAGE,
+                               "GitHub's answer is not run %" PRId64 ": is [github] api_url right?",
+                               run_id);
+        else
+            done = true;
+        http_reply_fini(&reply);
+    }
     buffer_fini(&path);
     return done;
 }
@@ -121,12 +152,13 @@ github_runs(struct github *github, const char *repository, const char *status, c
             struct github_list *list, struct failure *failure)
 {
     struct buffer path = BUFFER_INIT(GITHUB_PATH_MAX);
+    char place[PLACE_CAP];
     const struct github_call call = {
-        .path = &path, .repository = repository, .permission = GITHUB_ACTIONS, .etag = etag};
+        .path = &path, .place = place, .permission = GITHUB_ACTIONS, .etag = etag};
     bool done = false;
 
     *list = (struct github_list){0};
-    if (github_path(&path, repository, failure)) {
+    if (github_repository_path(&path, repository, place, failure)) {
         (void)buffer_add_text(&path, "/actions/runs?status=");
         (void)http_escape(&path, status);
         done = get_list(github, &call, "workflow_runs", list, failure);
@@ -140,12 +172,13 @@ github_run_jobs(struct github *github, const char *repository, int64_t run_id, c
                 struct github_list *list, struct failure *failure)
 {
     struct buffer path = BUFFER_INIT(GITHUB_PATH_MAX);
+    char place[PLACE_CAP];
     const struct github_call call = {
-        .path = &path, .repository = repository, .permission = GITHUB_ACTIONS, .etag = etag};
+        .path = &path, .place = place, .permission = GITHUB_ACTIONS, .etag = etag};
     bool done = false;
 
     *list = (struct github_list){0};
-    if (github_path(&path, repository, failure)) {
+    if (github_repository_path(&path, repository, place, failure)) {
         (void)buffer_addf(&path, "/actions/runs/%" PRId64 "/jobs?filter=latest", run_id);
         done = get_list(github, &call, "jobs", list, failure);
     }

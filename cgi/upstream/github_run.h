@@ -41,6 +41,13 @@ struct github_job {
 bool github_job_get(struct github *github, const char *repository, int64_t id,
                     struct github_job *job, struct failure *failure);
 
+/*
+ * Whether a run's code comes from a fork: its head repository is another than the one that it runs
+ * in, or is not there any more. GET /repos/{owner}/{repo}/actions/runs/{run}.
+ */
+bool github_run_is_forks(struct github *github, const char *repository, int64_t run_id,
+                         bool *is_forks, struct failure *failure);
+
 /* A list that is asked for again and again. */
 struct github_list {
     bool is_unchanged;          /* 304: nothing since the ETag was given; `items` is NULL */

@@ -10,7 +10,7 @@
 #include "upstream/github_read.h"
 #include "upstream/github_request.h"
 
-/* GitHub allows 10,000 runners in a repository, a hundred on a page. */
+/* GitHub allows 10,000 runners in a group, a hundred on a page. */
 #define PAGES_MAX 100
 
 /* Looks on one page. `*total` is what the page before said, 0 where there was none. */
@@ -40,23 +40,25 @@ find_on_page(struct github *github, const struct github_call *call, const char *
 }
 
 bool
-github_runner_find(struct github *github, const char *repository, const char *name,
+github_runner_find(struct github *github, const char *place, const char *name,
                    struct github_runner *runner, struct failure *failure)
 {
     struct buffer path = BUFFER_INIT(GITHUB_PATH_MAX);
     const struct github_call call = {
-        .path = &path, .repository = repository, .permission = GITHUB_ADMINISTRATION};
+        .path = &path, .place = place, .permission = github_permission_of_runners(place)};
+    char words[PLACE_WORDS_CAP];
     int64_t seen = 0, total = 0;
     bool done, is_last = false;
 
     *runner = (struct github_runner){0};
-    done = github_path(&path, repository, failure);
+    done = github_path(&path, place, failure);
     (void)buffer_add_text(&path, "/actions/runners?name=");
     (void)http_escape(&path, name);
     for (int number = 1; done && !runner->is_registered && !is_last; number++) {
         if (number > PAGES_MAX)
             done = failure_set(failure, UPSTREAM_GITHUB, FAILURE_OVERSIZED,
-                               "GitHub's list of runners of %.96s has no end", repository);
+                               "GitHub's list of runners of %.96s has no end",
+                               place_words(place, words));
         else
             done =
                 find_on_page(github, &call, name, number, &seen, &total, runner, &is_last, failure);
@@ -66,19 +68,19 @@ github_runner_find(struct github *github, const char *repository, const char *na
 }
 
 bool
-github_runner_delete(struct github *github, const char *repository, int64_t id,
+github_runner_delete(struct github *github, const char *place, int64_t id,
                      enum github_deletion *deletion, struct failure *failure)
 {
     struct buffer path = BUFFER_INIT(GITHUB_PATH_MAX);
     const struct github_call call = {.method = "DELETE",
                                      .path = &path,
-                                     .repository = repository,
-                                     .permission = GITHUB_ADMINISTRATION};
+                                     .place = place,
+                                     .permission = github_permission_of_runners(place)};
     struct http_reply reply;
     bool done = true;
 
     *deletion = GITHUB_BUSY; /* which permits nothing */
-    if (!github_path(&path, repository, failure))
+    if (!github_path(&path, place, failure))
         return false;
     (void)buffer_addf(&path, "/actions/runners/%" PRId64, id);
     if (!github_send(github, &call, &reply, failure)) {
@@ -90,7 +92,7 @@ github_runner_delete(struct github *github, const char *repository, int64_t id,
     else if (reply.status == 404 && github_is_api_error(&reply))
         *deletion = GITHUB_ABSENT;
     else if (reply.status != 422)
-        done = github_refused(&call, &reply, failure);
+        done = github_refused(github, &call, &reply, failure);
     http_reply_fini(&reply);
 out:
     buffer_fini(&path);

@@ -1,5 +1,6 @@
 /*
- * GitHub's REST API, as far as the registrations of runners go.
+ * GitHub's REST API, as far as the registrations of runners go: in a repository, an organization or
+ * an enterprise, as the place says (config/place.h).
  * SPDX-License-Identifier: MIT
  */
 #ifndef UPSTREAM_GITHUB_RUNNER_H
@@ -20,13 +21,13 @@ struct github_runner {
 };
 
 /*
- * Looks a runner up by its name, compared exactly:
- * GET /repos/{owner}/{repo}/actions/runners?name=…, on to further pages where the server ignores
- * the name (GitHub Enterprise Server before it knew that parameter). That there is none is said
- * only of a list that was read whole: FAILURE_CONFLICT where it changed from page to page,
- * FAILURE_OVERSIZED where it has no end. FAILURE_NOT_FOUND is of the repository.
+ * Looks a runner up by its name, compared exactly: GET /{place}/actions/runners?name=…, on to
+ * further pages where the server ignores the name (GitHub Enterprise Server before it knew that
+ * parameter). That there is none is said only of a list that was read whole: FAILURE_CONFLICT where
+ * it changed from page to page, FAILURE_OVERSIZED where it has no end. FAILURE_NOT_FOUND is of the
+ * place.
  */
-bool github_runner_find(struct github *github, const char *repository, const char *name,
+bool github_runner_find(struct github *github, const char *place, const char *name,
                         struct github_runner *runner, struct failure *failure);
 
 /* What became of a registration that was to be deleted. */
@@ -37,11 +38,11 @@ enum github_deletion {
 };
 
 /*
- * DELETE /repos/{owner}/{repo}/actions/runners/{id}: the one safe way to take a runner away.
- * `*deletion` is GITHUB_BUSY where it fails. A repository that the token no longer sees is
- * GITHUB_ABSENT too, which GitHub does not tell apart; a 404 in other words than the API's fails.
+ * DELETE /{place}/actions/runners/{id}: the one safe way to take a runner away. `*deletion` is
+ * GITHUB_BUSY where it fails. A place that the credential no longer sees is GITHUB_ABSENT too, which
+ * GitHub does not tell apart; a 404 in other words than the API's fails.
  */
-bool github_runner_delete(struct github *github, const char *repository, int64_t id,
+bool github_runner_delete(struct github *github, const char *place, int64_t id,
                           enum github_deletion *deletion, struct failure *failure);
 
 #endif

@@ -325,7 +325,7 @@ read_limits(CURL *curl, struct http_reply *reply)
     if (retry_after_s >= 0 && retry_after_s <= INT32_MAX) {
         reply->retry_after_ms = retry_after_s * 1000;
     } else if (remaining == 0 && reset_s >= 0 && reset_s <= INT64_MAX / 1000) {
-        int64_t wait_ms = reset_s * 1000 - server_now_ms(curl);
+        int64_t wait_ms = reset_s * 1000 - reply->server_now_ms;
 
         reply->retry_after_ms = wait_ms > 0 ? wait_ms : 0;
     }
@@ -339,6 +339,22 @@ read_etag(CURL *curl, struct http_reply *reply)
 
     if (len < sizeof reply->etag)
         memcpy(reply->etag, len == 0 ? "" : value, len + 1);
+}
+
+/* False when out of memory. */
+static bool
+keep_headers(CURL *curl, const struct http_request *request, struct http_reply *reply)
+{
+    for (size_t i = 0; request->keep != NULL && request->keep[i] != NULL; i++) {
+        const char *value = i < HTTP_KEEP_MAX ? header_text(curl, request->keep[i]) : NULL;
+
+        if (value == NULL || strnlen(value, HTTP_KEPT_LEN_MAX + 1) > HTTP_KEPT_LEN_MAX)
+            continue;
+        reply->kept[i] = strdup(value);
+        if (reply->kept[i] == NULL)
+            return false;
+    }
+    return true;
 }
 
 bool
@@ -370,8 +386,11 @@ http_send(struct http_client *client, const struct http_request *request, struct
     }
     if (curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &reply->status) != CURLE_OK)
         goto local;
+    reply->server_now_ms = server_now_ms(client->curl);
     read_limits(client->curl, reply);
     read_etag(client->curl, reply);
+    if (!keep_headers(client->curl, request, reply))
+        goto local;
     answered = true;
     goto out;
 local:
@@ -391,4 +410,8 @@ void
 http_reply_fini(struct http_reply *reply)
 {
     buffer_wipe(&reply->body);
+    for (size_t i = 0; i < HTTP_KEEP_MAX; i++) {
+        free(reply->kept[i]);
+        reply->kept[i] = NULL;
+    }
 }

@@ -64,7 +64,13 @@ struct http_request {
     const char *body; /* NULL for none */
     size_t body_len;
     size_t reply_max; /* longest body of the reply; 0 for HTTP_REPLY_MAX */
+    /* Headers of the reply to keep, the last followed by NULL; NULL for none. */
+    const char *const *keep;
 };
+
+/* Most headers that a request keeps, and the longest value that is kept, in bytes. */
+#define HTTP_KEEP_MAX 4
+#define HTTP_KEPT_LEN_MAX 4096
 
 struct http_reply {
     long status;
@@ -72,6 +78,8 @@ struct http_reply {
     int64_t retry_after_ms;   /* from retry-after or x-ratelimit-reset; -1 where neither applies */
     bool rate_limited;        /* the headers say that the rate limit is used up */
     char etag[HTTP_ETAG_CAP]; /* as it came; "" where there was none, or a longer one */
+    char *kept[HTTP_KEEP_MAX]; /* by place in `keep`; NULL where it is missing or too long */
+    int64_t server_now_ms;     /* the upstream's own clock; ours where it did not tell */
 };
 
 /*

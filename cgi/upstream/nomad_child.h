@@ -14,6 +14,10 @@
 
 #define NOMAD_REASON_CAP 256
 
+/* Clocks of Nomad's servers, whose seconds stand in the ids of children, and ours may differ by
+ * this. */
+#define NOMAD_SKEW_S 600
+
 enum nomad_status {
     NOMAD_PENDING, /* no allocation lives */
     NOMAD_RUNNING, /* at least one does, or is about to */

@@ -1,5 +1,5 @@
 /*
- * Registration tokens, kept in memory.
+ * Tokens, kept in memory.
  * SPDX-License-Identifier: MIT
  */
 #include "upstream/token_cache.h"
@@ -13,15 +13,15 @@
 
 #include "clock/clock.h"
 
-/* More repositories than a small cluster serves; beyond them the one that expires first goes. */
+/* More repositories than a small cluster serves; beyond them the token that expires first goes. */
 #define ENTRIES_MAX 512
 
-/* GitHub's registration tokens live for so long. */
+/* GitHub's registration and installation tokens live for so long. */
 #define TOKEN_LIFE_MS (INT64_C(3600) * 1000)
 
-/* One repository. An entry that is `asking` belongs to the thread that asks, and is not removed. */
+/* One key. An entry that is `asking` belongs to the thread that asks, and is not removed. */
 struct entry {
-    char *repository;
+    char *key;
     struct rh_secret *token; /* NULL until there is one */
     int64_t good_until_ms;
     bool asking;
@@ -53,7 +53,7 @@ static void
 entry_free(struct entry *entry)
 {
     rh_secret_free(entry->token);
-    free(entry->repository);
+    free(entry->key);
     free(entry);
 }
 
@@ -88,20 +88,20 @@ evict(struct token_cache *cache)
     return true;
 }
 
-/* The repository's entry, made where there is none. NULL when out of memory. */
+/* The key's entry, made where there is none. NULL when out of memory. */
 static struct entry *
-find(struct token_cache *cache, const char *repository)
+find(struct token_cache *cache, const char *key)
 {
     struct entry *entry;
 
     for (size_t i = 0; i < cache->len; i++) {
-        if (strcasecmp(cache->entries[i]->repository, repository) == 0)
+        if (strcasecmp(cache->entries[i]->key, key) == 0)
             return cache->entries[i];
     }
     if (cache->len == ENTRIES_MAX && !evict(cache))
         return NULL;
     entry = calloc(1, sizeof *entry);
-    if (entry == NULL || (entry->repository = strdup(repository)) == NULL) {
+    if (entry == NULL || (entry->key = strdup(key)) == NULL) {
         free(entry);
         return NULL;
     }
@@ -125,9 +125,10 @@ expiry(int64_t told_ms, int64_t asked_at_ms)
     return told_ms < most_ms ? told_ms : most_ms;
 }
 
-/* Asks GitHub, with the lock open meanwhile. */
+/* Asks, with the lock open meanwhile. */
 static bool
-ask(struct token_cache *cache, struct entry *entry, struct github *github, struct failure *failure)
+ask(struct token_cache *cache, struct entry *entry, token_mint mint, void *arg,
+    struct failure *failure)
 {
     struct rh_secret *token = NULL;
     int64_t expires_at_ms = 0, asked_at_ms = clock_now_ms();
@@ -135,7 +136,7 @@ ask(struct token_cache *cache, struct entry *entry, struct github *github, struc
 
     entry->asking = true;
     (void)pthread_mutex_unlock(&cache->lock);
-    done = github_registration_token(github, entry->repository, &token, &expires_at_ms, failure);
+    done = mint(arg, entry->key, &token, &expires_at_ms, failure);
     (void)pthread_mutex_lock(&cache->lock);
     entry->asking = false;
     entry->answers++;
@@ -154,47 +155,61 @@ ask(struct token_cache *cache, struct entry *entry, struct github *github, struc
 /* Waits while another thread asks. Returns the entry, looked up again since it may have been
  * dropped meanwhile; `*waited` says that its last answer is news to this thread too. */
 static struct entry *
-await(struct token_cache *cache, const char *repository, bool *waited)
+await(struct token_cache *cache, const char *key, bool *waited)
 {
-    struct entry *entry = find(cache, repository);
+    struct entry *entry = find(cache, key);
     uint64_t seen = entry == NULL ? 0 : entry->answers;
 
     while (entry != NULL && entry->asking) {
         (void)pthread_cond_wait(&cache->answered, &cache->lock);
-        entry = find(cache, repository);
+        entry = find(cache, key);
     }
     *waited = entry != NULL && entry->answers != seen;
     return entry;
 }
 
 bool
-token_cache_get(struct token_cache *cache, struct github *github, const char *repository,
+token_cache_get(struct token_cache *cache, const char *key, token_mint mint, void *arg,
                 struct rh_secret **token, bool *asked, struct failure *failure)
 {
     struct entry *entry;
-    bool waited, done = true;
+    bool waited, is_asked = false, done = true;
 
     *token = NULL;
-    *asked = false;
     (void)pthread_mutex_lock(&cache->lock);
-    entry = await(cache, repository, &waited);
+    entry = await(cache, key, &waited);
     if (entry != NULL && waited && entry->failed) {
         /* Whoever waited for a request that failed would only wait for the same again. */
         *failure = entry->failure;
         done = false;
     } else if (entry != NULL && !is_good(entry)) {
-        *asked = true;
-        done = ask(cache, entry, github, failure);
+        is_asked = true;
+        done = ask(cache, entry, mint, arg, failure);
     }
     if (entry == NULL || (done && rh_secret_new(rh_secret_bytes(entry->token),
                                                 rh_secret_len(entry->token), token) != RH_OK))
         done = failure_set(failure, UPSTREAM_GITHUB, FAILURE_LOCAL, "out of memory");
     (void)pthread_mutex_unlock(&cache->lock);
+    if (asked != NULL)
+        *asked = is_asked;
     return done;
 }
 
+void
+token_cache_drop(struct token_cache *cache, const char *key, const struct rh_secret *token)
+{
+    struct entry *entry;
+
+    (void)pthread_mutex_lock(&cache->lock);
+    entry = find(cache, key);
+    if (entry != NULL && entry->token != NULL &&
+        strcmp(rh_secret_bytes(entry->token), rh_secret_bytes(token)) == 0)
+        entry->good_until_ms = 0;
+    (void)pthread_mutex_unlock(&cache->lock);
+}
+
 char *
-token_cache_repositories(struct token_cache *cache)
+token_cache_keys(struct token_cache *cache)
 {
     cJSON *array = cJSON_CreateArray();
     char *text = NULL;
@@ -203,7 +218,7 @@ token_cache_repositories(struct token_cache *cache)
     (void)pthread_mutex_lock(&cache->lock);
     for (size_t i = 0; done && i < cache->len; i++) {
         if (is_good(cache->entries[i]))
-            done = cJSON_AddItemToArray(array, cJSON_CreateString(cache->entries[i]->repository));
+            done = cJSON_AddItemToArray(array, cJSON_CreateString(cache->entries[i]->key));
     }
     (void)pthread_mutex_unlock(&cache->lock);
     if (done)

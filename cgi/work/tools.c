@@ -4,7 +4,10 @@
  */
 #include "work/tools.h"
 
+#include <stdio.h>
+
 #include "clock/clock.h"
+#include "config/place.h"
 #include "config/pool.h"
 
 #define LEASE_SLACK_MS (60 * 1000)
@@ -20,7 +23,7 @@ tools_record(const struct tools *tools, ledger_work work, void *step, const char
             log_message(tools->log, LOG_LEVEL_ERROR, "ledger", "%s, and is tried again: %s", what,
                         reason.text);
         said = true;
-        if (!tools->rest(tools->rest_arg))
+        if (!tools->rest(tools->arg))
             return false;
     }
     return true;
@@ -53,22 +56,27 @@ tools_decide(const struct tools *tools, const struct failure *failure, const cha
 struct gate_failure
 tools_gate_failure(const struct failure *failure, const struct policy_decision *decision)
 {
-    return (struct gate_failure){.upstream = upstream_text(failure->upstream),
-                                 .error = failure->text.text,
-                                 .at_once = decision->shuts_at_once,
-                                 .asked_ms = decision->asked_ms,
-                                 .initial_ms = decision->gate_initial_ms,
-                                 .max_ms = decision->gate_max_ms,
-                                 .jitter = decision->gate_jitter};
+    struct gate_failure gate = {.error = failure->text.text,
+                                .at_once = decision->shuts_at_once,
+                                .asked_ms = decision->asked_ms,
+                                .initial_ms = decision->gate_initial_ms,
+                                .max_ms = decision->gate_max_ms,
+                                .jitter = decision->gate_jitter};
+
+    (void)snprintf(gate.upstream, sizeof gate.upstream, "%s%s%s", upstream_text(failure->upstream),
+                   failure->owner[0] == '\0' ? "" : "/", failure->owner);
+    return gate;
 }
 
 bool
-tools_tell_gate(const struct tools *tools, const struct failure *failure)
+tools_tell_gate(const struct tools *tools, const char *repository, const struct failure *failure)
 {
     struct policy_decision decision;
     struct gate_failure gate;
-    struct gate_news news = {.upstream = "github", .now_ms = clock_now_ms()};
+    char place[PLACE_CAP];
+    struct gate_news news = {.place = place, .now_ms = clock_now_ms()};
 
+    (void)place_of_repository(repository, place);
     if (failure != NULL) {
         decision = tools_decide(tools, failure, "", 1);
         if (!decision.is_upstreams)

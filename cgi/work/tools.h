@@ -16,6 +16,7 @@
 #include "log/log.h"
 #include "upstream/github.h"
 #include "upstream/nomad.h"
+#include "upstream/runner_groups.h"
 #include "upstream/token_cache.h"
 #include "work/policy.h"
 
@@ -26,12 +27,15 @@ struct tools {
     const char *repositories; /* that the configuration names, as a JSON array */
     struct ledger *ledger;
     struct log *log;
-    struct token_cache *tokens;
+    struct token_cache *tokens; /* registration tokens, by place */
+    struct runner_groups *groups;
     struct github *github;
     struct nomad *nomad;
     /* Waits a moment before the ledger is pressed again. False where the program ends. */
     bool (*rest)(void *arg);
-    void *rest_arg;
+    /* There may be work for a thread that rests. */
+    void (*wake)(void *arg);
+    void *arg; /* of both */
 };
 
 /* How a piece of work ended. */
@@ -57,13 +61,15 @@ uint32_t tools_jitter(const char *name, int64_t n);
 struct policy_decision tools_decide(const struct tools *tools, const struct failure *failure,
                                     const char *name, int64_t attempts);
 
-/* How the upstream's gate is to hear of the failure. Borrows from both. */
+/* How the upstream's gate is to hear of the failure, or that of the owner whose account alone is in
+ * trouble. Borrows from both. */
 struct gate_failure tools_gate_failure(const struct failure *failure,
                                        const struct policy_decision *decision);
 
-/* Tells GitHub's gate how a request went that was made under no runner's lease; NULL where it came
- * through. False where that could not be recorded. */
-bool tools_tell_gate(const struct tools *tools, const struct failure *failure);
+/* Tells GitHub's gate how a request about a repository went that was made under no runner's lease;
+ * NULL where it came through. False where that could not be recorded. */
+bool tools_tell_gate(const struct tools *tools, const char *repository,
+                     const struct failure *failure);
 
 /* Adds what failed to a log line. */
 void tools_log_failure(struct log_line *line, const struct failure *failure);

@@ -108,10 +108,14 @@ run_sql(struct ledger_txn *txn, void *arg)
 void
 change(struct ledger *ledger, const char *sql)
 {
-    char copy[1024];
+    /* Runners that a test writes by hand register in their repository, where they do not say
+     * otherwise. */
+    static const char place[] = "; UPDATE runner SET place = 'repos/' || repository"
+                                " WHERE place = ''";
+    char copy[2048];
     struct rh_reason reason;
 
-    (void)snprintf(copy, sizeof copy, "%s", sql);
+    (void)snprintf(copy, sizeof copy, "%s%s", sql, place);
     if (ledger_write(ledger, run_sql, copy, &reason) != LEDGER_OK)
         fail_msg("%s: %s", sql, reason.text);
 }

@@ -226,10 +226,10 @@ what_somebody_works_on_is_left_alone(void **state)
 static enum ledger_error
 shut(struct ledger_txn *txn, void *arg)
 {
-    struct gate_failure failure = {
-        .upstream = arg, .error = "away", .at_once = true, .asked_ms = 5000};
+    struct gate_failure failure = {.error = "away", .at_once = true, .asked_ms = 5000};
     int64_t until_ms;
 
+    (void)snprintf(failure.upstream, sizeof failure.upstream, "%s", (const char *)arg);
     return gate_failed(txn, &failure, NOW_MS, &until_ms);
 }
 
@@ -513,7 +513,7 @@ strangers_are_jobs_on_runners_of_nobody(void **state)
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct audit_strangers strangers = {.repository = "o/r", .since_ms = 1000, .job_id = 9};
+        struct audit_strangers strangers = {.place = "repos/o/r", .since_ms = 1000, .job_id = 9};
 
         change(*state, "DELETE FROM job; DELETE FROM runner");
         enter(*state, 1, "o/r", 10);

@@ -81,7 +81,7 @@ defaults(void **state)
     assert_string_equal(config->github.api_version, "2022-11-28");
     assert_string_equal(rh_secret_bytes(config->github.webhook_secret), "hunter2");
     assert_null(config->github.webhook_secret_previous);
-    assert_string_equal(rh_secret_bytes(config->github.token), "ghp_hunter2");
+    assert_string_equal(rh_secret_bytes(config->github.account.token), "ghp_hunter2");
     assert_int_equal(config->github.connect_timeout_s, 5);
     assert_int_equal(config->github.timeout_s, 20);
     assert_string_equal(config->nomad.address, "http://127.0.0.1:4646");
@@ -154,7 +154,7 @@ every_key_set(void **state)
     assert_string_equal(config->github.api_url, "https://ghe.example/api/v3");
     assert_string_equal(rh_secret_bytes(config->github.webhook_secret), "from-file");
     assert_string_equal(rh_secret_bytes(config->github.webhook_secret_previous), "before");
-    assert_string_equal(rh_secret_bytes(config->github.token), "from-file");
+    assert_string_equal(rh_secret_bytes(config->github.account.token), "from-file");
     assert_string_equal(config->nomad.ns, "my ns");
     assert_string_equal(config->nomad.tls_server_name, "server.global.nomad");
     assert_string_equal(rh_secret_bytes(config->nomad.cf_access_client_id), "i");
@@ -305,8 +305,8 @@ errors(void **state)
         {"audits whose slowest is under the default", SECRETS POOL "[audit]\ninterval_max = 29\n",
          ": [audit] interval must not be over interval_max"},
         {"an audit of a name", SECRETS POOL "[audit x]\ninterval = 1\n",
-         ":7: unknown section [audit x]: there are [server], [github], [nomad], [audit] and "
-         "[pool NAME]"},
+         ":7: unknown section [audit x]: there are [server], [github], [nomad], [audit], "
+         "[access], [pool NAME] and [owner NAME]"},
         {"an audit's key elsewhere", SECRETS POOL "[server]\nidle_timeout = 60\n",
          ":8: [server] has no key \"idle_timeout\""},
         {"a number with its unit", SECRETS POOL "[audit]\nidle_timeout = 10m\n",
@@ -327,8 +327,54 @@ errors(void **state)
          ":4: [github] repositories: O/R stands there twice"},
         {"an indented key after repositories", SECRETS "repositories = o/r\n  timeout = 5\n" POOL,
          ":4: [github] repositories: \"timeout = 5\" is not a repository's owner/name"},
-        {"repositories of a pool", SECRETS POOL "repositories = o/r\n",
-         ":7: [pool linux] has no key \"repositories\""},
+        {"a pattern of two names", SECRETS POOL "repositories = o/r x\n",
+         ":7: [pool linux] repositories: \"o/r x\" is not a pattern of owner/name"},
+        {"a pattern of an owner with a slash", SECRETS POOL "[access]\nowners = o/*\n",
+         ":8: [access] owners: \"o/*\" is not a pattern of an owner's name"},
+        {"an empty list of who may", SECRETS POOL "owners =\n",
+         ":7: [pool linux] owners: must not be empty"},
+        {"a permission that is none", SECRETS POOL "public_repositories = no\n",
+         ":7: [pool linux] public_repositories: must be one of allow, deny, not \"no\""},
+        {"forks to nowhere", SECRETS POOL "fork_pull_requests = pool\n",
+         ":7: [pool linux] fork_pull_requests: must be allow, deny or pool NAME, not \"pool\""},
+        {"forks to a pool that is not there", SECRETS POOL "fork_pull_requests = pool guests\n",
+         ":4: [pool linux] fork_pull_requests: there is no [pool guests]"},
+        {"forks to a pool that denies them",
+         SECRETS POOL "fork_pull_requests = pool guests\n[pool guests]\nlabels = a\n"
+                      "nomad_job = j\nfork_pull_requests = deny\n",
+         ":4: [pool linux] fork_pull_requests: [pool guests] does not take them itself"},
+        {"forks in a circle",
+         SECRETS POOL "fork_pull_requests = pool guests\n[pool guests]\nlabels = a\n"
+                      "nomad_job = j\nfork_pull_requests = pool linux\n",
+         ":4: [pool linux] fork_pull_requests: [pool guests] does not take them itself"},
+        {"a scope that is none", SECRETS POOL "scope = team\n",
+         ":7: [pool linux] scope: must be one of repository, organization, enterprise, not "
+         "\"team\""},
+        {"an enterprise without its name", SECRETS POOL "scope = enterprise\n",
+         ":4: [pool linux] scope = enterprise needs enterprise = its slug"},
+        {"an enterprise's name without the scope", SECRETS POOL "enterprise = e\n",
+         ":4: [pool linux] enterprise goes with scope = enterprise"},
+        {"a group in a repository", SECRETS POOL "runner_group = ci\n",
+         ":4: [pool linux] runner_group goes with scope = organization or enterprise"},
+        {"a credential that is none", SECRETS POOL "credential = token\n",
+         ":7: [pool linux] credential: must be one of registration-token, jit, not \"token\""},
+        {"an owner without a name", SECRETS POOL "[owner]\ntoken = t\n",
+         ":7: [owner NAME]: the name must be"},
+        {"an owner of two parts", SECRETS POOL "[owner a/b]\ntoken = t\n",
+         ":7: [owner NAME]: the name must be"},
+        {"an owner twice", SECRETS POOL "[owner a]\ntoken = t\n[owner A]\n",
+         ":9: [owner a] stands there twice"},
+        {"an owner without a credential", SECRETS POOL "[owner a]\n",
+         ":7: [owner a] needs token_file (or token), or for a GitHub App app_id and"},
+        {"an owner with two", SECRETS POOL "[owner a]\ntoken = t\napp_id = 7\n",
+         ":7: [owner a] has both a token and a GitHub App"},
+        {"an App without its key",
+         "[github]\nwebhook_secret = hunter2\napp_id = 7\n" POOL,
+         ": [github] app_id and private_key_file go together"},
+        {"a key that is none", SECRETS POOL "[owner a]\napp_id = 7\nprivate_key = hunter2\n",
+         ":9: [owner a] private_key: the key is no private key in PEM form"},
+        {"a key of an owner that it has not", SECRETS POOL "[owner a]\nwebhook_secret = hunter2\n",
+         ":8: [owner a] has no key \"webhook_secret\""},
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -522,7 +568,7 @@ the_environment_overrides_the_file(void **state)
     struct config *config =
         load_good(SECRETS POOL "[server]\nledger = /l.db\n[nomad]\nregion = eu\n", env);
 
-    assert_string_equal(rh_secret_bytes(config->github.token), "t");
+    assert_string_equal(rh_secret_bytes(config->github.account.token), "t");
     assert_string_equal(rh_secret_bytes(config->github.webhook_secret), "s");
     assert_string_equal(config->github.api_url, "https://ghe.example/api/v3");
     assert_string_equal(config->nomad.address, "unix:///secrets/api.sock");
@@ -584,13 +630,13 @@ a_secrets_variable_may_name_a_file(void **state)
     struct problems problems;
     struct config *config = load_good(POOL, env);
 
-    assert_string_equal(rh_secret_bytes(config->github.token), "from-file");
+    assert_string_equal(rh_secret_bytes(config->github.account.token), "from-file");
     assert_string_equal(rh_secret_bytes(config->github.webhook_secret), "from-file");
     assert_string_equal(rh_secret_bytes(config->nomad.token), "from-file");
     config_free(config);
 
     config = load_good(SECRETS POOL, both);
-    assert_string_equal(rh_secret_bytes(config->github.token), "itself");
+    assert_string_equal(rh_secret_bytes(config->github.account.token), "itself");
     config_free(config);
 
     assert_null(load(SECRETS POOL, bad, &problems));
@@ -691,7 +737,7 @@ without_secrets_their_files_stay_unread(void **state)
     assert_non_null(config);
     assert_int_equal(problems.len, 0);
     assert_null(config->github.webhook_secret);
-    assert_null(config->github.token);
+    assert_null(config->github.account.token);
     assert_null(config->nomad.cf_access_client_id);
     assert_string_equal(config->server.ledger, "/l.db");
     config_free(config);

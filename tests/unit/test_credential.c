@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "config/values.h"
 #include "upstream/credential.h"
 
 static struct rh_secret *
@@ -30,7 +31,7 @@ static void
 without_a_token_there_is_none(void **state)
 {
     (void)state;
-    struct credential *credential = credential_new(NULL, NULL);
+    struct credential *credential = credential_new(NULL, NULL, value_secret_file);
     struct rh_secret *token = (struct rh_secret *)&credential;
 
     assert_true(credential_get(credential, &token));
@@ -45,7 +46,7 @@ one_without_a_file_is_never_renewed(void **state)
 {
     (void)state;
     struct rh_secret *first = secret_of("first");
-    struct credential *credential = credential_new(first, NULL);
+    struct credential *credential = credential_new(first, NULL, value_secret_file);
 
     assert_false(credential_renew(credential, first));
     assert_is(credential, "first");
@@ -59,7 +60,7 @@ a_refused_token_is_looked_up_again(void **state)
     (void)state;
     struct path path = scratch_write("token", "first\n", 0600);
     struct rh_secret *first = secret_of("first"), *second = secret_of("second");
-    struct credential *credential = credential_new(first, path.text);
+    struct credential *credential = credential_new(first, path.text, value_secret_file);
 
     assert_false(credential_renew(credential, first));
     assert_is(credential, "first");
@@ -92,7 +93,7 @@ a_file_in_the_making_changes_nothing(void **state)
     };
     struct rh_secret *first = secret_of("first");
     struct path path = scratch_path("token");
-    struct credential *credential = credential_new(first, path.text);
+    struct credential *credential = credential_new(first, path.text, value_secret_file);
 
     for (size_t i = 0; i < COUNT(rows); i++) {
         (void)unlink(path.text);

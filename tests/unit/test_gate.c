@@ -56,12 +56,12 @@ static void
 fail_at(struct ledger *ledger, const char *upstream, int64_t now_ms, int64_t shut_ms)
 {
     struct ask ask = {.now_ms = now_ms,
-                      .failure = {.upstream = upstream,
-                                  .error = "nothing listens there",
+                      .failure = {.error = "nothing listens there",
                                   .asked_ms = shut_ms,
                                   .initial_ms = INITIAL_MS,
                                   .max_ms = MAX_MS}};
 
+    (void)snprintf(ask.failure.upstream, sizeof ask.failure.upstream, "%s", upstream);
     assert_int_equal(ledger_write(ledger, do_fail, &ask, NULL), LEDGER_OK);
 }
 
@@ -180,20 +180,92 @@ nothing_is_taken_up_for_a_nomad_that_is_away(void **state)
     order_fini(&order);
 }
 
+/* A token of an organization or an enterprise serves the jobs of all that it has. */
+static void
+without_github_a_token_of_the_owner_will_do(void **state)
+{
+    static const char *const at_hand[] = {
+        "[{\"pool\":\"linux\",\"repository\":\"\",\"owner\":\"O\"}]",
+        "[{\"pool\":\"linux\",\"repository\":\"\",\"owner\":\"\"}]",
+    };
+    struct order order;
+
+    enter(*state, 1, "o/a", 20);
+    enter(*state, 2, "o/b", 10);
+    fail_at(*state, "github", NOW_MS, 5000);
+    for (size_t i = 0; i < COUNT(at_hand); i++) {
+        assert_int_equal(claim_at(*state, NOW_MS, at_hand[i], &order), LEDGER_OK);
+        order_fini(&order);
+    }
+}
+
+/* An owner whose account alone is in trouble is left alone, alone. */
+static void
+an_owner_has_a_gate_of_its_own(void **state)
+{
+    struct order order;
+
+    enter(*state, 1, "o/r", 20);
+    enter(*state, 2, "other/r", 10);
+    fail_at(*state, "github/O", NOW_MS, 5000);
+    assert_int_equal(gate_at(*state, "github", NOW_MS).state, GATE_OPEN);
+    assert_int_equal(gate_at(*state, "github/O", NOW_MS).state, GATE_SHUT);
+    assert_int_equal(claim_at(*state, NOW_MS, "[]", &order), LEDGER_OK);
+    assert_int_equal(order.job.id, 2);
+    order_fini(&order);
+    assert_int_equal(claim_at(*state, NOW_MS, "[]", &order), LEDGER_NOT_FOUND);
+    assert_int_equal(claim_at(*state, NOW_MS + 5000, "[]", &order), LEDGER_OK);
+    assert_int_equal(order.job.id, 1);
+    order_fini(&order);
+    assert_int_equal(number_of(*state, "SELECT count(*) FROM upstream WHERE name LIKE 'github/%'"),
+                     1);
+}
+
+static enum ledger_error
+pass_place(struct ledger_txn *txn, void *arg)
+{
+    return gate_github_passed(txn, arg);
+}
+
+static void
+a_request_that_comes_through_opens_its_owners_gate(void **state)
+{
+    static char other[] = "orgs/other", enterprise[] = "enterprises/o", own[] = "repos/o/r";
+    char *const closed[] = {other, enterprise};
+
+    fail_at(*state, "github/O", NOW_MS, 5000);
+    for (size_t i = 0; i < COUNT(closed); i++) {
+        assert_int_equal(ledger_write(*state, pass_place, closed[i], NULL), LEDGER_OK);
+        assert_int_equal(gate_at(*state, "github/O", NOW_MS).state, GATE_SHUT);
+    }
+    assert_int_equal(ledger_write(*state, pass_place, own, NULL), LEDGER_OK);
+    assert_int_equal(gate_at(*state, "github/O", NOW_MS).state, GATE_OPEN);
+    fail_at(*state, "github/enterprises/e", NOW_MS, 5000);
+    assert_int_equal(gate_at(*state, "github/enterprises/e", NOW_MS).state, GATE_SHUT);
+}
+
 static void
 without_github_only_jobs_with_a_token_at_hand_go(void **state)
 {
+    static const char at_hand[] = "[{\"pool\":\"gpu\",\"repository\":\"\",\"owner\":\"\"},"
+                                  "{\"pool\":\"linux\",\"repository\":\"O/with\",\"owner\":\"\"}]";
+    static const char *const others[] = {
+        "[{\"pool\":\"linux\",\"repository\":\"o/other\",\"owner\":\"\"}]",
+        "[{\"pool\":\"gpu\",\"repository\":\"o/With\",\"owner\":\"\"}]",
+        "[{\"pool\":\"linux\",\"repository\":\"\",\"owner\":\"octo\"}]",
+    };
     struct order order;
 
     enter(*state, 1, "o/without", 20);
     enter(*state, 2, "o/With", 10);
     fail_at(*state, "github", NOW_MS, 5000);
     assert_int_equal(claim_at(*state, NOW_MS, "[]", &order), LEDGER_NOT_FOUND);
-    assert_int_equal(claim_at(*state, NOW_MS, "[\"o/other\",\"O/with\"]", &order), LEDGER_OK);
+    for (size_t i = 0; i < COUNT(others); i++)
+        assert_int_equal(claim_at(*state, NOW_MS, others[i], &order), LEDGER_NOT_FOUND);
+    assert_int_equal(claim_at(*state, NOW_MS, at_hand, &order), LEDGER_OK);
     assert_int_equal(order.job.id, 2);
     order_fini(&order);
-    assert_int_equal(claim_at(*state, NOW_MS, "[\"o/other\",\"O/with\"]", &order),
-                     LEDGER_NOT_FOUND);
+    assert_int_equal(claim_at(*state, NOW_MS, at_hand, &order), LEDGER_NOT_FOUND);
     assert_int_equal(claim_at(*state, NOW_MS + 5000, "[]", &order), LEDGER_OK);
     assert_int_equal(order.job.id, 1);
     order_fini(&order);
@@ -279,6 +351,9 @@ main(void)
         ON_LEDGER(probes_that_fail_shut_it_for_longer),
         ON_LEDGER(nothing_is_taken_up_for_a_nomad_that_is_away),
         ON_LEDGER(without_github_only_jobs_with_a_token_at_hand_go),
+        ON_LEDGER(without_github_a_token_of_the_owner_will_do),
+        ON_LEDGER(an_owner_has_a_gate_of_its_own),
+        ON_LEDGER(a_request_that_comes_through_opens_its_owners_gate),
         ON_LEDGER(one_order_at_a_time_probes),
         ON_LEDGER(what_waited_for_it_goes_out_when_it_opens),
         ON_LEDGER(asking_anew_lets_a_probe_go_at_once),

@@ -144,7 +144,7 @@ a_runner_is_found(void **state)
     struct failure failure;
 
     upstream_sample_script(sample, script, COUNT(script));
-    assert_true(github_runner_find(sample->github, "o/r", NAME, &runner, &failure));
+    assert_true(github_runner_find(sample->github, "repos/o/r", NAME, &runner, &failure));
     assert_true(runner.is_registered && runner.is_online && !runner.is_busy);
     assert_int_equal(runner.id, 8);
     assert_int_equal(upstream_sample_requests(sample), 1);
@@ -166,7 +166,7 @@ a_name_is_escaped(void **state)
     struct failure failure;
 
     upstream_sample_script(sample, script, COUNT(script));
-    assert_true(github_runner_find(sample->github, "o/r", "a&b=c d/\xc3\xa9", &runner, &failure));
+    assert_true(github_runner_find(sample->github, "repos/o/r", "a&b=c d/\xc3\xa9", &runner, &failure));
     assert_false(runner.is_registered);
     upstream_sample_asked(
         sample, 0,
@@ -232,7 +232,7 @@ a_server_that_ignores_the_name(void **state)
         bool done;
 
         upstream_sample_script(sample, rows[i].script, COUNT(rows[i].script));
-        done = github_runner_find(sample->github, "o/r", NAME, &runner, &failure);
+        done = github_runner_find(sample->github, "repos/o/r", NAME, &runner, &failure);
         assert_row(done == (rows[i].failure == FAILURE_NONE), rows[i].row);
         assert_row(done || failure.kind == rows[i].failure, rows[i].row);
         assert_row(runner.id == rows[i].found_id, rows[i].row);
@@ -256,7 +256,7 @@ a_list_without_end(void **state)
     for (size_t i = 0; i < COUNT(script); i++)
         script[i] = (struct sample_answer){200, PAGE("9007199254740991", OTHER), NULL};
     upstream_sample_script(sample, script, COUNT(script));
-    assert_false(github_runner_find(sample->github, "o/r", NAME, &runner, &failure));
+    assert_false(github_runner_find(sample->github, "repos/o/r", NAME, &runner, &failure));
     assert_int_equal(failure.kind, FAILURE_SERVER);
 }
 
@@ -309,13 +309,13 @@ a_search_that_fails(void **state)
 
     for (size_t i = 0; i < COUNT(refusals); i++) {
         upstream_sample_script(sample, &refusals[i].answer, 1);
-        assert_false(github_runner_find(sample->github, "o/r", NAME, &runner, &failure));
+        assert_false(github_runner_find(sample->github, "repos/o/r", NAME, &runner, &failure));
         check_failure(&failure, i);
         assert_false(runner.is_registered);
     }
     /* The repository, not the runner, is what is not there. */
     upstream_sample_script(sample, missing, COUNT(missing));
-    assert_false(github_runner_find(sample->github, "o/r", NAME, &runner, &failure));
+    assert_false(github_runner_find(sample->github, "repos/o/r", NAME, &runner, &failure));
     assert_int_equal(failure.kind, FAILURE_NOT_FOUND);
 }
 
@@ -342,7 +342,7 @@ what_becomes_of_a_deletion(void **state)
 
         upstream_sample_script(sample, &rows[i].answer, 1);
         assert_true(
-            github_runner_delete(sample->github, "o/r", 9007199254740991, &deletion, &failure));
+            github_runner_delete(sample->github, "repos/o/r", 9007199254740991, &deletion, &failure));
         assert_int_equal(deletion, rows[i].want);
         upstream_sample_asked(sample, 0, "DELETE /repos/o/r/actions/runners/9007199254740991");
     }
@@ -363,14 +363,14 @@ a_deletion_that_fails(void **state)
     for (size_t i = 0; i < COUNT(refusals); i++) {
         deletion = GITHUB_DELETED;
         upstream_sample_script(sample, &refusals[i].answer, 1);
-        assert_false(github_runner_delete(sample->github, "o/r", 8, &deletion, &failure));
+        assert_false(github_runner_delete(sample->github, "repos/o/r", 8, &deletion, &failure));
         assert_int_equal(deletion, GITHUB_BUSY);
         if (refusals[i].answer.status >= 300)
             check_failure(&failure, i);
     }
     for (size_t i = 0; i < COUNT(others); i++) {
         upstream_sample_script(sample, &others[i], 1);
-        assert_false(github_runner_delete(sample->github, "o/r", 8, &deletion, &failure));
+        assert_false(github_runner_delete(sample->github, "repos/o/r", 8, &deletion, &failure));
         assert_int_equal(failure.kind, FAILURE_NOT_FOUND);
         assert_int_equal(failure.status, 404);
     }
@@ -395,7 +395,7 @@ no_other_path_is_ever_asked_for(void **state)
     }
     assert_non_null(name);
     memset(name, 'x', 8191);
-    assert_false(github_runner_find(sample->github, "o/r", name, &runner, &failure));
+    assert_false(github_runner_find(sample->github, "repos/o/r", name, &runner, &failure));
     assert_int_equal(failure.kind, FAILURE_LOCAL);
     free(name);
     assert_int_equal(upstream_sample_requests(sample), 0);

@@ -743,11 +743,16 @@ static void
 limits_as_the_claim_takes_them(void **state)
 {
     (void)state;
-    static const struct order_limit limits[] = {{"linux", 8, 0}, {"a \"b\"", 100000, 7}};
-    char *text = order_limits(limits, 2);
+    static const struct order_limit limits[] = {
+        {.pool = "linux", .max_runners = 8},
+        {.pool = "a \"b\"", .max_runners = 100000, .max_pending = 7, .is_jit = true},
+        {.pool = "e", .max_runners = 1, .asks_origin = true, .owner = "enterprises/e"}};
+    char *text = order_limits(limits, COUNT(limits));
 
     assert_string_equal(text, "{\"linux\":{\"runners\":8,\"pending\":0},"
-                              "\"a \\\"b\\\"\":{\"runners\":100000,\"pending\":7}}");
+                              "\"a \\\"b\\\"\":{\"runners\":100000,\"pending\":7,\"jit\":true},"
+                              "\"e\":{\"runners\":1,\"pending\":0,\"asks\":true,"
+                              "\"owner\":\"enterprises/e\"}}");
     free(text);
     text = order_limits(NULL, 0);
     assert_string_equal(text, "{}");
@@ -758,7 +763,9 @@ limits_as_the_claim_takes_them(void **state)
 static int64_t
 next_within(struct ledger *ledger, int64_t max_runners, int64_t max_pending)
 {
-    const struct order_limit limits[] = {{"linux", max_runners, max_pending}, {"gpu", 1, 0}};
+    const struct order_limit limits[] = {
+        {.pool = "linux", .max_runners = max_runners, .max_pending = max_pending},
+        {.pool = "gpu", .max_runners = 1}};
     struct order order;
     char *text = order_limits(limits, COUNT(limits));
     struct order_claim claim = {.owner = ledger_owner(ledger),

@@ -81,14 +81,28 @@ where_a_runner_registers(void **state)
         const char *told;
         char api_url[48];
         const char *want;
+        enum pool_scope scope;
     } rows[] = {
-        {"https://ghe.example/o/r", "https://api.github.com", "https://ghe.example/o/r"},
-        {"", "https://api.github.com", "https://github.com/octo-org/hello-world"},
-        {"", "https://ghe.example/api/v3", "https://ghe.example/octo-org/hello-world"},
-        {"", "https://ghe.example/git/api/v3", "https://ghe.example/git/octo-org/hello-world"},
-        {"", "http://127.0.0.1:8080", "http://127.0.0.1:8080/octo-org/hello-world"},
-        {"", "https://api.github.com.evil", "https://api.github.com.evil/octo-org/hello-world"},
+        {"https://ghe.example/o/r", "https://api.github.com", "https://ghe.example/o/r", POOL_SCOPE_REPOSITORY},
+        {"", "https://api.github.com", "https://github.com/octo-org/hello-world", POOL_SCOPE_REPOSITORY},
+        {"", "https://ghe.example/api/v3", "https://ghe.example/octo-org/hello-world", POOL_SCOPE_REPOSITORY},
+        {"", "https://ghe.example/git/api/v3", "https://ghe.example/git/octo-org/hello-world", POOL_SCOPE_REPOSITORY},
+        {"", "http://127.0.0.1:8080", "http://127.0.0.1:8080/octo-org/hello-world", POOL_SCOPE_REPOSITORY},
+        {"", "https://api.github.com.evil", "https://api.github.com.evil/octo-org/hello-world", POOL_SCOPE_REPOSITORY},
+        {"", "https://api.octocorp.ghe.com", "https://octocorp.ghe.com/octo-org/hello-world", POOL_SCOPE_REPOSITORY},
+        {"https://github.com/octo-org/hello-world", "https://api.github.com",
+         "https://github.com/octo-org", POOL_SCOPE_ORGANIZATION},
+        {"", "https://ghe.example/api/v3", "https://ghe.example/octo-org",
+         POOL_SCOPE_ORGANIZATION},
+        {"https://elsewhere.example/", "https://api.github.com", "https://github.com/octo-org",
+         POOL_SCOPE_ORGANIZATION},
+        {"https://github.com/octo-org/hello-world", "https://api.github.com",
+         "https://github.com/enterprises/octo-corp", POOL_SCOPE_ENTERPRISE},
+        {"", "https://ghe.example/api/v3", "https://ghe.example/enterprises/octo-corp",
+         POOL_SCOPE_ENTERPRISE},
     };
+    static char enterprise[] = "octo-corp";
+    struct pool pool = {.enterprise = enterprise};
 
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct job job = sample_job();
@@ -97,7 +111,8 @@ where_a_runner_registers(void **state)
 
         (void)snprintf(told, sizeof told, "%s", rows[i].told);
         job.repository_url = told;
-        url = plan_url(&job, &own);
+        pool.scope = rows[i].scope;
+        url = plan_url(&job, &pool, &own);
         assert_string_equal(url, rows[i].want);
         free(url);
     }

@@ -57,9 +57,9 @@ the_first_pool_that_serves_a_job(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         const char *want = rows[i].serves == NULL ? "none" : rows[i].serves;
 
-        assert_row(strcmp(name_of(pool_serving_json(&config, rows[i].labels)), want) == 0,
+        assert_row(strcmp(name_of(pool_serving_json(&config, rows[i].labels, "o/r", true)), want) == 0,
                    rows[i].name);
-        assert_null(pool_serving_json(&no_pools, rows[i].labels));
+        assert_null(pool_serving_json(&no_pools, rows[i].labels, "o/r", true));
     }
 }
 
@@ -85,12 +85,13 @@ labels_as_a_delivery_has_them(void **state)
     (void)state;
     char *items[] = {self_hosted, gpu};
     struct rh_labels labels = {items, 2, 2};
+    const struct pool_ask ask = {.labels = &labels, .repository = "o/r"};
 
-    assert_ptr_equal(pool_serving(&config, &labels), &pools[1]);
+    assert_ptr_equal(pool_serving(&config, &ask), &pools[1]);
     labels.len = 1;
-    assert_ptr_equal(pool_serving(&config, &labels), &pools[0]);
+    assert_ptr_equal(pool_serving(&config, &ask), &pools[0]);
     labels.len = 0;
-    assert_null(pool_serving(&config, &labels));
+    assert_null(pool_serving(&config, &ask));
 }
 
 static void

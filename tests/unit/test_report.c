@@ -82,19 +82,19 @@ make_job(struct ledger_txn *txn, const char *spec)
 static enum ledger_error
 make_runner(struct ledger_txn *txn, const char *spec)
 {
-    char name[16], state[16], job[16], repository[16] = "O/R", sql[512];
+    char name[16], state[16], job[16], place[32] = "repos/O/R", sql[512];
     char *plus;
 
-    assert_true(sscanf(spec, "%15s %15s %15s %15s", name, state, job, repository) >= 3);
+    assert_true(sscanf(spec, "%15s %15s %15s %31s", name, state, job, place) >= 3);
     plus = strchr(state, '+');
     if (plus != NULL)
         *plus = '\0';
     (void)snprintf(sql, sizeof sql,
                    "INSERT INTO runner (name, made_for, n, job_id, pool, repository, state,"
-                   " lease_owner, created_at_ms, changed_at_ms, audit_at_ms, audits, note)"
-                   " VALUES ('%s', %s, 1, nullif('%s', '-'), 'p%s', '%s', '%s', %s, 1, 1, 1, 7,"
-                   " 'old')",
-                   name, name + 1, job, name + 1, repository, state, plus == NULL ? "NULL" : "99");
+                   " lease_owner, created_at_ms, changed_at_ms, audit_at_ms, audits, note, place)"
+                   " VALUES ('%s', %s, 1, nullif('%s', '-'), 'p%s', 'O/R', '%s', %s, 1, 1, 1, 7,"
+                   " 'old', '%s')",
+                   name, name + 1, job, name + 1, state, plus == NULL ? "NULL" : "99", place);
     return run(txn, sql);
 }
 
@@ -217,8 +217,24 @@ static const struct row rows[] = {
      {"1 assigned r1, 2 assigned r2", "r1 live 1, r2 live 2", "p2:1 p1:1"},
      RUNS(1, "r2"),
      "1 running r2, 2 queued - | r1 retiring -, r2 busy 1"},
+    {"a swap of runners of the organization",
+     {"1 assigned r1, 2 assigned r2", "r1 live 1 orgs/o, r2 live 2 orgs/O", "p1:2"},
+     RUNS(1, "r2"),
+     "1 running r2, 2 assigned r1 | r1 live 2, r2 busy 1"},
+    {"no swap: it registers with another organization",
+     {"1 assigned r1, 2 assigned r2", "r1 live 1 orgs/oo, r2 live 2 orgs/o", "p1:2"},
+     RUNS(1, "r2"),
+     "1 running r2, 2 queued - | r1 retiring -, r2 busy 1"},
+    {"a swap of runners of the enterprise",
+     {"1 assigned r1, 2 assigned r2", "r1 live 1 enterprises/e, r2 live 2 enterprises/e", "p1:2"},
+     RUNS(1, "r2"),
+     "1 running r2, 2 assigned r1 | r1 live 2, r2 busy 1"},
+    {"on a runner of the same name in another organization",
+     {"1 assigned r1, 2 assigned r2", "r1 live 1, r2 live 2 orgs/x", ""},
+     RUNS(1, "r2"),
+     "1 running r2, 2 assigned r2 | r1 retiring -, r2 live 2"},
     {"no swap: it registers with another repository",
-     {"1 assigned r1, 2 assigned r2", "r1 live 1 o/other, r2 live 2", "p1:2"},
+     {"1 assigned r1, 2 assigned r2", "r1 live 1 repos/o/other, r2 live 2", "p1:2"},
      RUNS(1, "r2"),
      "1 running r2, 2 queued - | r1 retiring -, r2 busy 1"},
     {"what it had is another's by now",

@@ -15,7 +15,10 @@
 #include <curl/curl.h>
 #include <runhook/secret.h>
 
-#include "upstream/credential.h"
+#include "config/place.h"
+#include "upstream/account.h"
+#include "upstream/github.h"
+#include "upstream/github_registration.h"
 #include "upstream/token_cache.h"
 
 /* An HTTP server on a thread, that answers as it is told and keeps the last request. */
@@ -139,7 +142,7 @@ set_answer(struct server *server, int status, int64_t life_s, const char *body)
 struct client {
     struct github_config config;
     http_deadline deadline;
-    struct credential *credential;
+    struct accounts *accounts;
     struct github *github;
     struct token_cache *cache;
 };
@@ -155,10 +158,10 @@ client_init(struct client *client, struct server *server, struct token_cache *ca
                                          .timeout_s = 10},
                               .cache = cache};
     atomic_init(&client->deadline, INT64_MAX);
-    assert_int_equal(rh_secret_new("ghp_secret", 10, &client->config.token), RH_OK);
-    client->credential = credential_new(client->config.token, NULL);
-    assert_non_null(client->credential);
-    client->github = github_new(&client->config, client->credential, &client->deadline);
+    assert_int_equal(rh_secret_new("ghp_secret", 10, &client->config.account.token), RH_OK);
+    client->accounts = accounts_new(&client->config, NULL, 0);
+    assert_non_null(client->accounts);
+    client->github = github_new(&client->config, client->accounts, &client->deadline);
     assert_non_null(client->github);
 }
 
@@ -166,8 +169,8 @@ static void
 client_fini(struct client *client)
 {
     github_free(client->github);
-    credential_free(client->credential);
-    rh_secret_free(client->config.token);
+    accounts_free(client->accounts);
+    rh_secret_free(client->config.account.token);
 }
 
 /* The token's text; "" where there was none. */
@@ -177,13 +180,22 @@ struct got {
     struct failure failure;
 };
 
+static bool
+mint(void *arg, const char *key, struct rh_secret **token, int64_t *expires_at_ms,
+     struct failure *failure)
+{
+    return github_registration_token(arg, key, token, expires_at_ms, failure);
+}
+
 static struct got
 get(struct client *client, const char *repository)
 {
     struct got got = {0};
     struct rh_secret *token = NULL;
+    char place[PLACE_CAP];
 
-    if (token_cache_get(client->cache, client->github, repository, &token, &got.asked,
+    assert_true(place_of_repository(repository, place));
+    if (token_cache_get(client->cache, place, mint, client->github, &token, &got.asked,
                         &got.failure))
         (void)snprintf(got.token, sizeof got.token, "%s", rh_secret_bytes(token));
     rh_secret_free(token);
@@ -341,7 +353,7 @@ an_api_that_is_not_there(void **state)
     client_init(&client, server, cache);
     client.config.api_url = nobody;
     github_free(client.github);
-    client.github = github_new(&client.config, client.credential, &client.deadline);
+    client.github = github_new(&client.config, client.accounts, &client.deadline);
     got = get(&client, "o/r");
     assert_int_equal(got.failure.kind, FAILURE_REFUSED);
     assert_string_equal(got.token, "");
@@ -355,7 +367,7 @@ what_is_at_hand(void **state)
     struct server *server = *state;
     struct token_cache *cache = token_cache_new();
     struct client client;
-    char *text = token_cache_repositories(cache);
+    char *text = token_cache_keys(cache);
 
     assert_string_equal(text, "[]");
     cJSON_free(text);
@@ -366,8 +378,8 @@ what_is_at_hand(void **state)
     assert_true(get(&client, "o/short").token[0] != '\0');
     set_answer(server, 404, 3600, "{}");
     assert_true(get(&client, "o/unknown").token[0] == '\0');
-    text = token_cache_repositories(cache);
-    assert_string_equal(text, "[\"o/a\",\"O/b\"]");
+    text = token_cache_keys(cache);
+    assert_string_equal(text, "[\"repos/o/a\",\"repos/O/b\"]");
     cJSON_free(text);
     client_fini(&client);
     token_cache_free(cache);

@@ -492,7 +492,7 @@ repositories_are_counted(void **state)
     assert_string_equal(out.items[255], "o/r255");
     (void)snprintf(text + len, cap - len, "o/r256");
     assert_false(value_repositories(text, &out, &reason));
-    assert_string_equal(reason.text, "at most 256 repositories");
+    assert_string_equal(reason.text, "at most 256 of them");
     assert_int_equal(out.len, 0);
     free(text);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/pool.h"
 #include "serve/verdict.h"
 
 /* The sample was made at 2026-01-31T23:59:59Z. */
@@ -211,7 +212,7 @@ the_first_pool_in_file_order_serves(void **state)
     pool_add(&pools, any_name, any_labels, false);
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct parsed parsed = parse_with("workflow_job.labels", rows[i].labels);
-        const struct pool *pool = verdict_pool(&pools.config, &parsed.delivery->job);
+        const struct pool *pool = pool_for_job(&pools.config, &parsed.delivery->job);
         struct verdict verdict = reach(&pools.config, &parsed, MADE_S);
 
         assert_row((pool == NULL) == (rows[i].want == NULL), rows[i].labels);
@@ -246,7 +247,7 @@ labels_that_no_runner_can_have(void **state)
     verdict = reach(&pools.config, &parsed, MADE_S);
     assert_int_equal(verdict.outcome, OUTCOME_IGNORED);
     assert_non_null(strstr(verdict.reason, "labels that no runner can have"));
-    assert_false(verdict_match(&pools.items[0], &parsed.delivery->job, words, sizeof words));
+    assert_false(verdict_match(&pools.config, &pools.items[0], &parsed.delivery->job, words, sizeof words));
     rh_delivery_free(parsed.delivery);
     pools_fini(&pools);
     free(raw);
@@ -261,9 +262,9 @@ a_match_in_words(void **state)
     char words[256], few[8];
 
     pool_add(&pools, linux_name, linux_labels, true);
-    assert_true(verdict_match(&pools.items[0], &parsed.delivery->job, words, sizeof words));
+    assert_true(verdict_match(&pools.config, &pools.items[0], &parsed.delivery->job, words, sizeof words));
     assert_string_equal(words, "serves the job");
-    assert_true(verdict_match(&pools.items[0], &parsed.delivery->job, few, sizeof few));
+    assert_true(verdict_match(&pools.config, &pools.items[0], &parsed.delivery->job, few, sizeof few));
     assert_string_equal(few, "serves ");
     rh_delivery_free(parsed.delivery);
     pools_fini(&pools);

@@ -15,6 +15,8 @@
 #include <curl/curl.h>
 #include <runhook/secret.h>
 
+#include "config/values.h"
+
 static void
 write_all(int fd, const char *bytes, size_t len)
 {
@@ -99,12 +101,14 @@ upstream_sample_start(void **state)
                                                    .timeout_s = 10};
     sample->nomad_config = (struct nomad_config){
         .address = sample->url, .ns = ns, .connect_timeout_s = 5, .timeout_s = 10};
-    if (rh_secret_new("ghp_secret", 10, &sample->github_config.token) != RH_OK ||
+    if (rh_secret_new("ghp_secret", 10, &sample->github_config.account.token) != RH_OK ||
         rh_secret_new("nomad-secret", 12, &sample->nomad_config.token) != RH_OK)
         return -1;
-    sample->github_token = credential_new(sample->github_config.token, NULL);
-    sample->nomad_token = credential_new(sample->nomad_config.token, NULL);
-    sample->github = github_new(&sample->github_config, sample->github_token, &sample->deadline);
+    sample->accounts = accounts_new(&sample->github_config, NULL, 0);
+    sample->nomad_token = credential_new(sample->nomad_config.token, NULL, value_secret_file);
+    if (sample->accounts == NULL)
+        return -1;
+    sample->github = github_new(&sample->github_config, sample->accounts, &sample->deadline);
     sample->nomad = nomad_new(&sample->nomad_config, sample->nomad_token, &sample->deadline);
     if (sample->github == NULL || sample->nomad == NULL)
         return -1;
@@ -125,9 +129,9 @@ upstream_sample_stop(void **state)
     (void)pthread_mutex_destroy(&sample->answering);
     github_free(sample->github);
     nomad_free(sample->nomad);
-    credential_free(sample->github_token);
+    accounts_free(sample->accounts);
     credential_free(sample->nomad_token);
-    rh_secret_free(sample->github_config.token);
+    rh_secret_free(sample->github_config.account.token);
     rh_secret_free(sample->nomad_config.token);
     free(sample);
     return 0;

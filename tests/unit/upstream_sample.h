@@ -39,7 +39,7 @@ struct upstream_sample {
     http_deadline deadline;
     struct github_config github_config;
     struct nomad_config nomad_config;
-    struct credential *github_token;
+    struct accounts *accounts;
     struct credential *nomad_token;
 };
 

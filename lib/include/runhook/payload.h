@@ -34,7 +34,7 @@ struct rh_meta {
     const char *value;
 };
 
-/* Everything that one dispatch says. All borrowed; no pointer may be NULL. */
+/* Everything that one dispatch says. All borrowed; no pointer may be NULL, but where it says so. */
 struct rh_dispatch {
     const char *repository;       /* "owner/name" */
     const char *repository_short; /* "name" */
@@ -45,6 +45,7 @@ struct rh_dispatch {
     const struct rh_labels *labels; /* the pool's, which the runner registers with */
     const char *url;                /* where the runner registers */
     const char *runner_name;        /* 1 to RH_RUNNER_NAME_MAX bytes */
+    const char *runner_group;       /* which it registers in; NULL, and no such key, for none */
     enum rh_credential credential_kind;
     const char *credential;
     const struct rh_meta *meta; /* beyond the three that are always sent; may be NULL with 0 */
@@ -53,7 +54,7 @@ struct rh_dispatch {
 
 /*
  * The payload as JSON text, in this order of keys: repo, fork, job, run_id, job_id, labels, url,
- * runner_name, and token or jit_config. run_id and job_id are numbers, labels is an array.
+ * runner_name, runner_group where there is one, and token or jit_config. run_id and job_id are numbers, labels is an array.
  *
  * On RH_OK `*out` is NUL-terminated and belongs to the caller, who frees it with
  * rh_wipe_free(*out, *out_len) because the credential is in it. On failure `*out` is NULL:

@@ -5,6 +5,7 @@
 #ifndef RUNHOOK_RUNHOOK_H
 #define RUNHOOK_RUNHOOK_H
 
+#include <runhook/app.h>
 #include <runhook/delivery.h>
 #include <runhook/error.h>
 #include <runhook/export.h>
