@@ -9,6 +9,7 @@
 #include <runhook/runhook.h>
 
 #include "commands/command.h"
+#include "commands/hooks.h"
 
 const struct command commands[] = {
     {"serve", "[--listen unix:PATH | HOST:PORT]", "receive deliveries and dispatch their jobs",
@@ -48,6 +49,8 @@ const struct command commands[] = {
      "in .headers. Shows the signature, the event, the labels against each pool and the exact\n"
      "dispatch, its credential masked. Sends nothing.\n",
      command_explain},
+    {"hooks", "install|list|remove|ping ...", "make, mend, show or remove webhooks on GitHub", "",
+     command_hooks},
     {"version", "", "print the version", "", command_version},
     {"help", "[COMMAND]", "print this, or what a command does", "", command_help},
 };
@@ -111,6 +114,8 @@ command_help(const struct invocation *invocation, int argc, char **argv)
         return command_usage(NULL, "there is no command \"%s\"", argv[1]);
     (void)printf("usage: runhook [--config FILE] %s %s\n\n%s: %s\n\n%s", command->name,
                  command->arguments, command->name, command->help, command->details);
+    if (command->run == command_hooks)
+        hooks_help();
     return EXIT_DONE;
 }
 

@@ -27,6 +27,12 @@ place_of_repository(const char *repository, char out[PLACE_CAP])
 }
 
 bool
+place_of_owner(const char *owner, char out[PLACE_CAP])
+{
+    return fits(snprintf(out, PLACE_CAP, PLACE_ORGANIZATION "%s", owner));
+}
+
+bool
 place_of_runner(const struct pool *pool, const char *repository, char out[PLACE_CAP])
 {
     switch (pool->scope) {
@@ -60,11 +66,19 @@ place_is_enterprise(const char *place)
 }
 
 bool
+place_is_app(const char *place)
+{
+    return strcmp(place, PLACE_APP) == 0;
+}
+
+bool
 place_valid(const char *place)
 {
     const char *name = strchr(place, '/');
     char both[PLACE_CAP + 2];
 
+    if (place_is_app(place))
+        return true;
     if (name == NULL || strnlen(place, PLACE_CAP) == PLACE_CAP)
         return false;
     if (place_is_repository(place))
@@ -109,10 +123,13 @@ place_words(const char *place, char out[PLACE_WORDS_CAP])
 {
     const char *name = strchr(place, '/');
 
-    (void)snprintf(out, PLACE_WORDS_CAP, "%s%s",
-                   place_is_organization(place) ? "the organization "
-                   : place_is_enterprise(place) ? "the enterprise "
-                                                : "",
-                   name == NULL ? place : name + 1);
+    if (place_is_app(place))
+        (void)snprintf(out, PLACE_WORDS_CAP, "the GitHub App");
+    else
+        (void)snprintf(out, PLACE_WORDS_CAP, "%s%s",
+                       place_is_organization(place) ? "the organization "
+                       : place_is_enterprise(place) ? "the enterprise "
+                                                    : "",
+                       name == NULL ? place : name + 1);
     return out;
 }

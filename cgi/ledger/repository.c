@@ -33,6 +33,20 @@ repository_enter(struct ledger_txn *txn, void *arg)
     return txn_error(statement_step(&statement));
 }
 
+enum ledger_error
+repository_list(struct ledger_txn *txn, void *arg)
+{
+    const struct repository_list *list = arg;
+    struct statement statement = txn_prepare(txn, "SELECT name FROM repository ORDER BY name");
+    int code;
+
+    while ((code = statement_step(&statement)) == SQLITE_ROW) {
+        if (!list->visit(read_text(&statement), list->arg))
+            return LEDGER_OK;
+    }
+    return txn_error(code);
+}
+
 static enum ledger_error
 find_due(struct ledger_txn *txn, struct repository_claim *claim)
 {

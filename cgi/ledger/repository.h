@@ -23,6 +23,13 @@ struct repository_entry {
 /* Enters a repository that the configuration names, where the ledger has it not. */
 enum ledger_error repository_enter(struct ledger_txn *txn, void *arg);
 
+struct repository_list {
+    bool (*visit)(const char *name, void *arg); /* false ends the list */
+    void *arg;
+};
+/* Visits all that the ledger has, by name. */
+enum ledger_error repository_list(struct ledger_txn *txn, void *arg);
+
 struct repository_claim {
     int64_t now_ms;
     int64_t interval_ms;    /* between two looks; longer where events come by themselves */

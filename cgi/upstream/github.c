@@ -137,6 +137,11 @@ refuse(struct github *github, const struct github_call *call, const struct http_
         (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_FORBIDDEN,
                           "GitHub forbids it (403): the %s needs %s of %.96s",
                           account_app_id(account) == NULL ? "token" : "App", needed, place);
+    else if (status == 404 && place_is_app(call->place))
+        (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_NOT_FOUND,
+                          "GitHub knows no webhook of the App %.64s (404): make it active in the "
+                          "App's settings",
+                          account_app_id(account));
     else if (status == 404)
         (void)failure_set(
             failure, UPSTREAM_GITHUB, FAILURE_NOT_FOUND,
