@@ -79,8 +79,9 @@ struct gate_news {
 /* ledger_work; arg is a struct gate_news. Tells a gate of a request that was nobody's order. */
 enum ledger_error gate_tell(struct ledger_txn *txn, void *arg);
 
-/* ledger_work, without an argument. Lets a probe go at once, whatever the time: a restart, or an
- * operator's retry, asks anew. */
+/* ledger_work, without an argument. Lets a probe go at once, whatever the time, and makes what waits
+ * for a shut gate due for it: a restart, another configuration, or an operator's retry, asks anew.
+ */
 enum ledger_error gate_ask_anew(struct ledger_txn *txn, void *arg);
 
 #endif
