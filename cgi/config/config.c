@@ -13,8 +13,6 @@
 #include "config/keys.h"
 #include "config/values.h"
 
-#define POOL_NAME_MAX 32
-
 /* While loading: what was set, and where, so that twice and not at all can be told. */
 struct loader {
     struct config *config;
@@ -49,7 +47,7 @@ pool_add(struct loader *loader, const char *name, const struct origin *origin)
         return NULL;
     }
     pool = &config->pools[config->pools_len];
-    if (!value_name(name, POOL_NAME_MAX, false, &pool->name, &reason)) {
+    if (!value_name(name, CONFIG_POOL_NAME_MAX, false, &pool->name, &reason)) {
         problems_error(loader->problems, origin, "[pool NAME]: the name %s", reason.text);
         return NULL;
     }

@@ -17,6 +17,7 @@
 
 #define CONFIG_DEFAULT_PATH "/etc/runhook/runhook.conf"
 #define CONFIG_POOLS_MAX 64
+#define CONFIG_POOL_NAME_MAX 32 /* bytes */
 #define CONFIG_META_MAX 16
 #define CONFIG_REPOSITORIES_MAX 256
 

@@ -38,6 +38,7 @@ struct key {
     const char *fallback;    /* the default, as it would stand in the file; NULL for none */
     const char *environment; /* the variable that overrides it; NULL for none */
     bool required;
+    bool is_fixed; /* from the start to the end of a process: a text or a number of [server] */
 };
 
 /* Most keys that the table may come to have. */
@@ -59,6 +60,11 @@ bool key_is_list(const struct key *key);
 /* Parses `text` into the member of `base` (a struct config, or a struct pool). */
 bool key_set(const struct key *key, void *base, const char *text, bool is_file,
              struct rh_reason *reason);
+
+/* Whether a fixed key's member is the same in both, and copies it from one to the other. key_copy
+ * is false when out of memory, and then nothing was changed. */
+bool key_same(const struct key *key, const void *one, const void *other);
+bool key_copy(const struct key *key, void *to, const void *from);
 
 /* Frees the member. */
 void key_fini(const struct key *key, void *base);
