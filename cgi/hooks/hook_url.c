@@ -61,7 +61,9 @@ hook_url_check(const char *url, bool may_be_http, struct rh_reason *reason)
     parsed = curl_url();
     if (parsed == NULL)
         return refuse(reason, "out of memory");
-    if (curl_url_set(parsed, CURLUPART_URL, url, 0) != CURLUE_OK || !has(parsed, CURLUPART_HOST))
+    /* libcurl forgives a third slash. */
+    if (url[strlen(is_https ? "https://" : "http://")] == '/' ||
+        curl_url_set(parsed, CURLUPART_URL, url, 0) != CURLUE_OK || !has(parsed, CURLUPART_HOST))
         (void)refuse(reason, "is not a URL with a host");
     else if (has(parsed, CURLUPART_USER) || has(parsed, CURLUPART_PASSWORD))
         (void)refuse(reason, "must not hold a user or password: everybody who may see the "

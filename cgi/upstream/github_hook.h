@@ -60,8 +60,8 @@ struct github_hook_wish {
 };
 
 /* Adds its configuration as JSON: {"url": …, "content_type": "json", "insecure_ssl": "0",
- * "secret": …}. It holds the secret: the caller ends `out`, which is for GITHUB_HOOK_BODY_CAP bytes,
- * with buffer_wipe. False where it does not fit, or when out of memory. */
+ * "secret": …}. It holds the secret: the caller ends `out`, which is for GITHUB_HOOK_BODY_CAP
+ * bytes, with buffer_wipe. False where it does not fit, or when out of memory. */
 bool github_hook_write_config(struct buffer *out, const struct github_hook_wish *wish);
 
 /* Says why GitHub did not take a webhook's form (422), in its own words, the secret withheld; any

@@ -30,6 +30,8 @@ places_and_what_they_stand_for(void **state)
         {"enterprises/", false, "enterprises/", "the enterprise "},
         {"enterprises/a/b", false, "enterprises/a/b", "the enterprise a/b"},
         {"users/octo", false, "octo", "octo"},
+        {"app", true, "app", "the GitHub App"},
+        {"apps", false, "apps", "apps"},
         {"octo", false, "octo", "octo"},
         {"", false, "", ""},
     };
