@@ -11,8 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clock/clock.h"
 #include "commands/command.h"
 #include "commands/common.h"
+#include "ledger/secret_use.h"
+#include "text/span.h"
 
 /* The ledger as `serve` would find it, without making one: checking must change nothing. */
 static bool
@@ -95,6 +98,71 @@ summarize_discovery(const struct config *config)
     (void)printf("\n");
 }
 
+/* When a secret was used. `other` is of the one that is to follow it; NULL where none is. */
+static void
+print_use(const char *name, const struct secret_use *use, const struct secret_use *other)
+{
+    int64_t now_ms = clock_now_ms();
+    char at[CLOCK_TEXT_CAP], ago[SPAN_CAP];
+
+    if (use->used_at_ms == 0) {
+        (void)printf("secret   %s: never used, as far as the ledger knows\n", name);
+        return;
+    }
+    (void)printf("secret   %s: last used %s ago (%s)", name,
+                 span_text(now_ms - use->used_at_ms, ago), clock_text(use->used_at_ms, 0, at));
+    if (other != NULL && secret_use_is_over(use, other, now_ms))
+        (void)printf(": no webhook uses it any more; remove it");
+    else if (other != NULL)
+        (void)printf(": keep it until it was not used for %s", span_text(SECRET_UNUSED_MS, ago));
+    (void)printf("\n");
+}
+
+/* Reads when each secret was used. False where the ledger does not say, with the reason. */
+static bool
+read_uses(const struct config *config, const struct rh_secret *const secrets[SECRETS_MAX],
+          struct secret_use uses[SECRETS_MAX], struct rh_reason *reason)
+{
+    char fingerprints[SECRETS_MAX][SECRET_FINGERPRINT_CAP];
+    struct ledger *ledger;
+    bool done = ledger_open(config->server.ledger, LEDGER_LOOK, &ledger, reason) == LEDGER_OK;
+
+    for (size_t i = 0; done && i < SECRETS_MAX && secrets[i] != NULL; i++) {
+        uses[i].fingerprint = fingerprints[i];
+        if (!secret_fingerprint(secrets[i], ledger_receiver(ledger), fingerprints[i])) {
+            (void)snprintf(reason->text, sizeof reason->text, "its fingerprint cannot be made");
+            done = false;
+        } else {
+            done = ledger_read(ledger, secret_use_find, &uses[i], reason) == LEDGER_OK;
+        }
+        uses[i].fingerprint = NULL;
+    }
+    ledger_close(ledger);
+    return done;
+}
+
+/* Only told: a secret that is not used is no mistake, and a ledger that cannot be read was
+ * complained about before. */
+static void
+summarize_secrets(const struct config *config)
+{
+    static const char *const names[] = {"webhook_secret", "webhook_secret_previous"};
+    const struct rh_secret *const secrets[] = {config->github.webhook_secret,
+                                               config->github.webhook_secret_previous};
+    struct secret_use uses[SECRETS_MAX] = {{0}};
+    struct rh_reason reason = {"there is none yet"};
+    bool known =
+        access(config->server.ledger, F_OK) == 0 && read_uses(config, secrets, uses, &reason);
+
+    for (size_t i = 0; i < SECRETS_MAX && secrets[i] != NULL; i++) {
+        if (known)
+            print_use(names[i], &uses[i], i == 0 ? NULL : &uses[0]);
+        else
+            (void)printf("secret   %s: the ledger does not say when it was used: %s\n", names[i],
+                         reason.text);
+    }
+}
+
 static void
 summarize(const struct config *config)
 {
@@ -112,6 +180,7 @@ summarize(const struct config *config)
             (void)printf(", %" PRId64 " of them pending", pool->max_pending);
         (void)printf("\n");
     }
+    summarize_secrets(config);
 }
 
 int

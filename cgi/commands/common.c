@@ -95,6 +95,8 @@ common_ledger(const struct config *config, enum ledger_mode mode)
 bool
 workplace_open(struct workplace *place, const struct invocation *invocation)
 {
+    struct config *config;
+
     *place = (struct workplace){0};
     (void)signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error to report, not an end */
     (void)umask(027); /* job names in the ledger and the log are not everybody's business */
@@ -102,25 +104,33 @@ workplace_open(struct workplace *place, const struct invocation *invocation)
         (void)fprintf(stderr, "runhook: error: libcurl does not start\n");
         return false;
     }
-    place->config = common_config(invocation, CONFIG_WHOLE);
-    if (place->config == NULL)
+    config = common_config(invocation, CONFIG_WHOLE);
+    if (config == NULL)
         return false;
-    place->log = log_open(place->config->server.log_file);
+    place->log = log_open(config->server.log_file);
     if (place->log == NULL) {
-        (void)fprintf(stderr, "runhook: error: [server] log_file %s: %s\n",
-                      place->config->server.log_file, strerror(errno));
-        return false;
+        (void)fprintf(stderr, "runhook: error: [server] log_file %s: %s\n", config->server.log_file,
+                      strerror(errno));
+        goto fail;
     }
-    place->ledger = common_ledger(place->config, LEDGER_SERVE);
-    return place->ledger != NULL;
+    place->ledger = common_ledger(config, LEDGER_SERVE);
+    if (place->ledger == NULL)
+        goto fail;
+    place->setups = current_new(setup_new(config, ledger_receiver(place->ledger)));
+    if (place->setups == NULL)
+        (void)fprintf(stderr, "runhook: error: out of memory\n");
+    return place->setups != NULL;
+fail:
+    config_free(config);
+    return false;
 }
 
 void
 workplace_close(struct workplace *place)
 {
+    current_free(place->setups);
     ledger_close(place->ledger);
     log_close(place->log);
-    config_free(place->config);
     curl_global_cleanup();
 }
 

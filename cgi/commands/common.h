@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "ledger/ledger.h"
 #include "log/log.h"
+#include "setup/current.h"
 
 /* Loads the configuration. Every problem goes to standard error. NULL where there is an error. */
 struct config *common_config(const struct invocation *invocation, enum config_use use);
@@ -25,9 +26,9 @@ struct ledger *common_ledger(const struct config *config, enum ledger_mode mode)
 
 /* What a program that serves or dispatches works with. */
 struct workplace {
-    struct config *config;
     struct log *log;
     struct ledger *ledger;
+    struct current *setups;
 };
 
 /* Opens all three, the process made fit for secrets before. False where one failed, which is said

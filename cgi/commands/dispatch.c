@@ -33,7 +33,7 @@ command_dispatch(const struct invocation *invocation, int argc, char **argv)
         (void)fprintf(stderr, "runhook: error: %s\n", reason.text);
         goto out;
     }
-    dispatcher = dispatcher_new(place.config, place.ledger, place.log);
+    dispatcher = dispatcher_new(place.setups, place.ledger, place.log);
     if (dispatcher != NULL && dispatcher_drain(dispatcher, clock_monotonic_ms() + DISPATCH_MS) == 0)
         status = EXIT_DONE;
 out:

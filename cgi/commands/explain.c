@@ -280,7 +280,7 @@ answer_of_verdict(const struct verdict *verdict, const struct rh_delivery *deliv
     if (delivery->event == RH_EVENT_WORKFLOW_JOB)
         answer->job_id = delivery->job.id;
     if (verdict->pool != NULL)
-        answer->pool = verdict->pool->name;
+        (void)snprintf(answer->pool, sizeof answer->pool, "%s", verdict->pool->name);
 }
 
 static bool
@@ -396,8 +396,8 @@ print_json(const struct config *config, const struct explanation *explanation)
     if (root != NULL && json_add_number(root, "http_status", answer_http_status(answer->outcome)) &&
         json_add_text(root, "status", answer_status_text(answer->outcome)) &&
         json_add_text(root, "reason", answer->reason[0] == '\0' ? NULL : answer->reason) &&
-        json_add_text(root, "pool", answer->pool) && add_findings(explanation, root) &&
-        add_dispatch(config, explanation, root))
+        json_add_text(root, "pool", answer->pool[0] == '\0' ? NULL : answer->pool) &&
+        add_findings(explanation, root) && add_dispatch(config, explanation, root))
         done = json_print(root);
     cJSON_Delete(root);
     return done;

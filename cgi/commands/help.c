@@ -15,7 +15,10 @@ const struct command commands[] = {
     {"serve", "[--listen unix:PATH | HOST:PORT]", "receive deliveries and dispatch their jobs",
      "A web server starts it: as FastCGI with a listening socket on descriptor 0 (lighttpd,\n"
      "spawn-fcgi, a systemd socket), or as plain CGI. Without either it listens on --listen, or\n"
-     "on [server] listen. SIGTERM ends it within 10 seconds; nothing that was accepted is lost.\n",
+     "on [server] listen. SIGTERM ends it within 10 seconds; nothing that was accepted is lost.\n"
+     "SIGHUP reads the configuration and its secrets again, and opens the log anew. A wrong one "
+     "is\n"
+     "logged, and the old one goes on; nothing in hand is broken off.\n",
      command_serve},
     {"dispatch", "", "do all work that is due, and end",
      "For a timer beside plain CGI, where no process stays: dispatches the jobs that wait, looks\n"
@@ -24,7 +27,8 @@ const struct command commands[] = {
      command_dispatch},
     {"check", "", "say what is wrong with the configuration",
      "Reads the configuration and every secret it names, looks at the ledger's place, and sends\n"
-     "nothing. Ends with 1 where anything would keep `serve` from working.\n",
+     "nothing. Says when each webhook secret was used last, so that an old one can be taken out.\n"
+     "Ends with 1 where anything would keep `serve` from working.\n",
      command_check},
     {"jobs", "[--json | retry ID... | forget ID...]", "show the jobs in the ledger, or change some",
      "Live jobs first, the oldest on top; then those that ended, the newest on top.\n"

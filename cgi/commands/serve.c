@@ -15,6 +15,7 @@
 #include "clock/clock.h"
 #include "commands/command.h"
 #include "commands/common.h"
+#include "commands/reload.h"
 #include "config/values.h"
 #include "dispatch/dispatcher.h"
 #include "ledger/gate.h"
@@ -31,6 +32,21 @@
 /* How long plain CGI goes on dispatching after its answer. */
 #define CGI_DISPATCH_MS 20000
 
+#define DAY_MS (INT64_C(24) * 3600 * 1000)
+
+/* From the beginning to the end: a change of the configuration that is told while the program
+ * starts is read once it has started, and one that is told while it stops, or to a CGI program, is
+ * for nobody. */
+static void
+block_hangup(void)
+{
+    sigset_t hangup;
+
+    (void)sigemptyset(&hangup);
+    (void)sigaddset(&hangup, SIGHUP);
+    (void)pthread_sigmask(SIG_BLOCK, &hangup, NULL);
+}
+
 /* In every thread but the one that waits for them: libfcgi installs handlers of its own, which must
  * not run where a signal is to be waited for. */
 static void
@@ -39,6 +55,7 @@ block_signals(sigset_t *signals)
     (void)sigemptyset(signals);
     (void)sigaddset(signals, SIGTERM);
     (void)sigaddset(signals, SIGINT);
+    (void)sigaddset(signals, SIGHUP);
     (void)pthread_sigmask(SIG_BLOCK, signals, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
 }
@@ -64,6 +81,7 @@ wake_dispatcher(const struct answer *answer, void *arg)
 static void
 log_start(const struct workplace *place, const struct listener *listener)
 {
+    struct setup *setup = current_take(place->setups);
     struct log_line line;
 
     log_begin(&line, LOG_LEVEL_INFO, "listening");
@@ -71,8 +89,9 @@ log_start(const struct workplace *place, const struct listener *listener)
     log_text(&line, "version", rh_version());
     log_text(&line, "receiver", ledger_receiver(place->ledger));
     log_number(&line, "pid", getpid());
-    log_number(&line, "pools", (int64_t)place->config->pools_len);
+    log_number(&line, "pools", (int64_t)setup->config->pools_len);
     log_end(place->log, &line);
+    current_return(place->setups, setup);
 }
 
 /*
@@ -94,13 +113,25 @@ end_in_any_case(void)
     (void)alarm(STOP_S);
 }
 
+/* Brings into the ledger when the webhook secrets were used. */
+static void
+note_secrets(const struct workplace *place, enum secret_watch_when when)
+{
+    struct setup *setup = current_take(place->setups);
+
+    secret_watch_write(setup->secrets, place->ledger, setup->config->server.retention_d * DAY_MS,
+                       when);
+    current_return(place->setups, setup);
+}
+
 /* Runs until a signal asks it to stop. */
 static int
-run(const struct workplace *place, const struct listener *listener, const sigset_t *signals)
+run(struct workplace *place, const struct invocation *invocation, const struct listener *listener,
+    const sigset_t *signals)
 {
     const struct webhook webhook = {
-        .config = place->config, .ledger = place->ledger, .log = place->log};
-    struct dispatcher *dispatcher = dispatcher_new(place->config, place->ledger, place->log);
+        .setups = place->setups, .ledger = place->ledger, .log = place->log};
+    struct dispatcher *dispatcher = dispatcher_new(place->setups, place->ledger, place->log);
     struct fastcgi *fastcgi = NULL;
     int signal_number = 0, status = EXIT_FAILED;
     int64_t stop_ms;
@@ -111,10 +142,14 @@ run(const struct workplace *place, const struct listener *listener, const sigset
                     strerror(errno));
     } else {
         log_start(place, listener);
-        while (signal_number == 0) {
-            int64_t wait_ms = dispatcher_tick(dispatcher);
+        while (signal_number == 0 || signal_number == SIGHUP) {
+            int64_t wait_ms;
 
+            if (signal_number == SIGHUP)
+                reload(place, invocation);
+            wait_ms = dispatcher_tick(dispatcher);
             fastcgi_tick(fastcgi);
+            note_secrets(place, SECRET_WATCH_DUE);
             signal_number = wait_for_signal(signals, wait_ms);
         }
         log_message(place->log, LOG_LEVEL_INFO, "stopping", "%s", strsignal(signal_number));
@@ -127,6 +162,7 @@ run(const struct workplace *place, const struct listener *listener, const sigset
     if (dispatcher != NULL)
         dispatcher_stop(dispatcher, stop_ms + STOP_DISPATCHES_MS);
     dispatcher_free(dispatcher);
+    note_secrets(place, SECRET_WATCH_ALL);
     if (status == EXIT_DONE)
         log_message(place->log, LOG_LEVEL_INFO, "stopped",
                     "everything that was accepted is stored");
@@ -134,7 +170,8 @@ run(const struct workplace *place, const struct listener *listener, const sigset
 }
 
 static int
-serve_fastcgi(const struct workplace *place, struct listener *listener)
+serve_fastcgi(struct workplace *place, const struct invocation *invocation,
+              struct listener *listener)
 {
     struct rh_reason reason;
     sigset_t signals;
@@ -144,7 +181,7 @@ serve_fastcgi(const struct workplace *place, struct listener *listener)
     /* Who restarts has perhaps mended something: upstreams that were left alone are asked anew. */
     if (ledger_become_owner(place->ledger, &reason) == LEDGER_OK &&
         ledger_write(place->ledger, gate_ask_anew, NULL, &reason) == LEDGER_OK)
-        status = run(place, listener, &signals);
+        status = run(place, invocation, listener, &signals);
     else
         (void)fprintf(stderr, "runhook: error: %s\n", reason.text);
     listen_close(listener);
@@ -165,7 +202,7 @@ static int
 serve_cgi(const struct workplace *place)
 {
     const struct webhook webhook = {
-        .config = place->config, .ledger = place->ledger, .log = place->log};
+        .setups = place->setups, .ledger = place->ledger, .log = place->log};
     struct dispatcher *dispatcher;
     struct rh_reason reason;
     struct answer answer;
@@ -178,13 +215,14 @@ serve_cgi(const struct workplace *place)
     block_signals(&signals);
     if (!cgi_reply(&answer))
         log_message(place->log, LOG_LEVEL_WARNING, "answer", "it could not be written");
+    note_secrets(place, SECRET_WATCH_ALL);
     if (!is_github(answer.outcome))
         return EXIT_DONE; /* strangers do not set anything going */
     if (ledger_become_owner(place->ledger, &reason) != LEDGER_OK) {
         log_message(place->log, LOG_LEVEL_ERROR, "ledger", "%s", reason.text);
         return EXIT_FAILED;
     }
-    dispatcher = dispatcher_new(place->config, place->ledger, place->log);
+    dispatcher = dispatcher_new(place->setups, place->ledger, place->log);
     if (dispatcher == NULL)
         return EXIT_FAILED;
     (void)dispatcher_drain(dispatcher, clock_monotonic_ms() + CGI_DISPATCH_MS);
@@ -203,17 +241,29 @@ apologize(void)
     (void)fflush(stdout);
 }
 
+/* Where to listen, which the caller frees; NULL where nothing says it. */
+static char *
+copy_listen(const struct setup *setup)
+{
+    const char *listen = setup->config->server.listen;
+
+    return listen == NULL ? NULL : strdup(listen);
+}
+
 int
 command_serve(const struct invocation *invocation, int argc, char **argv)
 {
     const char *given = NULL;
     char *address = NULL;
     struct workplace place;
+    struct setup *setup = NULL;
     struct listener listener;
     struct rh_reason reason;
     bool is_cgi = !listen_inherited() && cgi_started();
+    bool listens = false;
     int status = EXIT_FAILED;
 
+    block_hangup();
     if (argc == 3 && strcmp(argv[1], "--listen") == 0)
         given = argv[2];
     else if (argc != 1)
@@ -226,22 +276,26 @@ command_serve(const struct invocation *invocation, int argc, char **argv)
             apologize();
         goto out;
     }
-    if (address == NULL && place.config->server.listen != NULL)
-        address = strdup(place.config->server.listen);
+    setup = current_take(place.setups);
+    if (address == NULL)
+        address = copy_listen(setup);
     if (is_cgi) {
         status = serve_cgi(&place);
     } else if (given == NULL && listen_inherited()) {
         listen_inherit(&listener);
-        status = serve_fastcgi(&place, &listener);
+        listens = true;
     } else if (address == NULL) {
         status = command_usage(command_find("serve"),
                                "descriptor 0 is no FastCGI socket: start it from a web server or "
                                "spawn-fcgi, or say --listen unix:PATH or HOST:PORT");
-    } else if (listen_open(address, &place.config->server, &listener, &reason)) {
-        status = serve_fastcgi(&place, &listener);
     } else {
-        (void)fprintf(stderr, "runhook: error: %s\n", reason.text);
+        listens = listen_open(address, &setup->config->server, &listener, &reason);
+        if (!listens)
+            (void)fprintf(stderr, "runhook: error: %s\n", reason.text);
     }
+    current_return(place.setups, setup); /* it may be replaced while the program serves */
+    if (listens)
+        status = serve_fastcgi(&place, invocation, &listener);
 out:
     workplace_close(&place);
     free(address);

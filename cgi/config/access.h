@@ -13,8 +13,8 @@
 /*
  * Whether a repository ("owner/name") may use a pool: where there are lists of repositories or
  * owners, one of them has it; and a public one is not denied. A pool that has a list of its own, of
- * either kind, goes by its own alone. Otherwise `words` (may be NULL, with 0) say why not, to follow
- * "pool NAME: ".
+ * either kind, goes by its own alone. Otherwise `words` (may be NULL, with 0) say why not, to
+ * follow "pool NAME: ".
  */
 bool access_permits(const struct config *config, const struct pool *pool, const char *repository,
                     bool is_private, char *words, size_t words_cap);

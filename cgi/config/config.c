@@ -388,10 +388,11 @@ check_account(struct loader *loader, const struct home *home, bool must)
     (void)snprintf(section, sizeof section, "%s%s%s", home->kind, home->name == NULL ? "" : " ",
                    home->name == NULL ? "" : home->name);
     if (token && (app || key))
-        problems_error(loader->problems, &origin,
-                       "[%s] has both a token and a GitHub App (app_id, private_key_file): only one "
-                       "of them can be used",
-                       section);
+        problems_error(
+            loader->problems, &origin,
+            "[%s] has both a token and a GitHub App (app_id, private_key_file): only one "
+            "of them can be used",
+            section);
     else if (app != key)
         problems_error(loader->problems, &origin,
                        "[%s] app_id and private_key_file go together: set both or neither",
@@ -409,8 +410,7 @@ check_accounts(struct loader *loader)
 {
     struct home home = plain_home(loader, "github");
 
-    check_account(loader, &home,
-                  loader->config->owners_len == 0 && loader->use == CONFIG_WHOLE);
+    check_account(loader, &home, loader->config->owners_len == 0 && loader->use == CONFIG_WHOLE);
     for (size_t i = 0; i < loader->config->owners_len; i++) {
         home = owner_home(loader, i);
         check_account(loader, &home, loader->use == CONFIG_WHOLE);
@@ -512,8 +512,7 @@ check_pools(struct loader *loader)
         check_scope(loader, &home);
         origin.line = home.line;
         (void)snprintf(section, sizeof section, "pool %s", home.name);
-        check_forks(loader, &origin, section,
-                    &loader->config->pools[i].access.fork_pull_requests);
+        check_forks(loader, &origin, section, &loader->config->pools[i].access.fork_pull_requests);
     }
 }
 

@@ -17,10 +17,10 @@
 
 #define CONFIG_DEFAULT_PATH "/etc/runhook/runhook.conf"
 #define CONFIG_POOLS_MAX 64
+#define CONFIG_POOL_NAME_MAX 32 /* bytes */
 #define CONFIG_META_MAX 16
 #define CONFIG_REPOSITORIES_MAX 256
 #define CONFIG_OWNERS_MAX 64
-#define CONFIG_POOL_NAME_MAX 32 /* bytes */
 
 /* A meta key that a pool's Nomad job declares beyond the three that are always sent. */
 enum meta_key {
@@ -138,8 +138,8 @@ struct github_config {
     char *api_version;
     struct rh_secret *webhook_secret;
     struct rh_secret *webhook_secret_previous; /* NULL where not set */
-    struct account_config account; /* for every owner that has none of its own */
-    struct names repositories; /* each "owner/name", asked by discovery whatever the ledger saw */
+    struct account_config account;             /* for every owner that has none of its own */
+    struct names repositories;  /* each "owner/name", asked by discovery whatever the ledger saw */
     int64_t content_per_minute; /* requests that make something on GitHub, at most */
     int64_t connect_timeout_s;
     int64_t timeout_s;
@@ -166,14 +166,14 @@ struct nomad_config {
 struct audit_config {
     int64_t interval_s; /* from a runner's last event to the first look; then doubling */
     int64_t interval_max_s;
-    int64_t idle_timeout_s;      /* for which a registered runner may be without a job */
-    int64_t register_timeout_s;  /* from its task's start until a runner is on GitHub */
-    int64_t placement_timeout_s; /* for which a child may wait for placement */
-    int64_t leave_timeout_s;     /* for which a child may outlive its job */
-    int64_t replacements;        /* runners that a job may lose before it is failed */
-    int64_t github_calls;        /* an hour, of those that only confirm what is believed */
-    int64_t discover_interval_s; /* 0 for never */
-    int64_t discover_window_s;   /* for which a repository is asked after its last event */
+    int64_t idle_timeout_s;       /* for which a registered runner may be without a job */
+    int64_t register_timeout_s;   /* from its task's start until a runner is on GitHub */
+    int64_t placement_timeout_s;  /* for which a child may wait for placement */
+    int64_t leave_timeout_s;      /* for which a child may outlive its job */
+    int64_t replacements;         /* runners that a job may lose before it is failed */
+    int64_t github_calls;         /* an hour, of those that only confirm what is believed */
+    int64_t discover_interval_s;  /* 0 for never */
+    int64_t discover_window_s;    /* for which a repository is asked after its last event */
     int64_t redeliver_interval_s; /* between two looks at a hook's failed deliveries; 0 for never */
 };
 

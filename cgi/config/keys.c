@@ -35,12 +35,14 @@ static const char *const permits[] = {"allow", "deny", NULL};
 
 const struct key config_keys[] = {
     SERVER("ledger", VALUE_PATH, ledger, .fallback = "/var/lib/runhook/ledger.db",
-           .environment = "RUNHOOK_LEDGER"),
-    SERVER("listen", VALUE_LISTEN, listen, .environment = "RUNHOOK_LISTEN"),
-    SERVER("socket_mode", VALUE_MODE, socket_mode, .fallback = "0660"),
-    SERVER("socket_group", VALUE_NAME, socket_group, .max = 64),
-    SERVER("threads", VALUE_NUMBER, threads, .min = 1, .max = 64, .fallback = "4"),
-    SERVER("dispatchers", VALUE_NUMBER, dispatchers, .min = 1, .max = 64, .fallback = "4"),
+           .environment = "RUNHOOK_LEDGER", .is_fixed = true),
+    SERVER("listen", VALUE_LISTEN, listen, .environment = "RUNHOOK_LISTEN", .is_fixed = true),
+    SERVER("socket_mode", VALUE_MODE, socket_mode, .fallback = "0660", .is_fixed = true),
+    SERVER("socket_group", VALUE_NAME, socket_group, .max = 64, .is_fixed = true),
+    SERVER("threads", VALUE_NUMBER, threads, .min = 1, .max = 64, .fallback = "4",
+           .is_fixed = true),
+    SERVER("dispatchers", VALUE_NUMBER, dispatchers, .min = 1, .max = 64, .fallback = "4",
+           .is_fixed = true),
     SERVER("max_body", VALUE_NUMBER, max_body, .min = 1024, .max = 26214400, .fallback = "1048576"),
     SERVER("log_file", VALUE_PATH, log_file),
     /* The rest of a runner's name is 8 + 16 + 10 digits and 3 dashes; GitHub takes 64. */
@@ -260,6 +262,48 @@ key_set(const struct key *key, void *base, const char *text, bool is_file, struc
         return set_secret(key, base, text, is_file, reason);
     }
     return false;
+}
+
+static bool
+is_number(const struct key *key)
+{
+    return key->kind == VALUE_NUMBER || key->kind == VALUE_MODE;
+}
+
+bool
+key_same(const struct key *key, const void *one, const void *other)
+{
+    const void *members[] = {(const char *)one + key->offset, (const char *)other + key->offset};
+    const char *texts[2];
+
+    if (is_number(key))
+        return *(const int64_t *)members[0] == *(const int64_t *)members[1];
+    for (size_t i = 0; i < 2; i++)
+        texts[i] = *(char *const *)members[i];
+    if (texts[0] == NULL || texts[1] == NULL)
+        return texts[0] == texts[1];
+    return strcmp(texts[0], texts[1]) == 0;
+}
+
+bool
+key_copy(const struct key *key, void *to, const void *from)
+{
+    void *member = (char *)to + key->offset;
+    const void *source = (const char *)from + key->offset;
+    const char *text;
+    char *copy;
+
+    if (is_number(key)) {
+        *(int64_t *)member = *(const int64_t *)source;
+        return true;
+    }
+    text = *(char *const *)source;
+    copy = text == NULL ? NULL : strdup(text);
+    if (text != NULL && copy == NULL)
+        return false;
+    free(*(char **)member);
+    *(char **)member = copy;
+    return true;
 }
 
 void

@@ -37,13 +37,14 @@ struct key {
     const char *section; /* "pool" for every [pool NAME], "owner" for every [owner NAME] */
     const char *name;
     enum value_kind kind;
-    size_t offset; /* of its member in struct config, struct pool or struct owner_config */
-    int64_t min, max;        /* of VALUE_NUMBER; max of VALUE_TEXT and VALUE_NAME */
-    size_t path_offset;      /* of the member that keeps the path of a secret's file; 0 for none */
+    size_t offset;      /* of its member in struct config, struct pool or struct owner_config */
+    int64_t min, max;   /* of VALUE_NUMBER; max of VALUE_TEXT and VALUE_NAME */
+    size_t path_offset; /* of the member that keeps the path of a secret's file; 0 for none */
     const char *const *choices; /* of VALUE_CHOICE: NULL after the last */
-    const char *fallback;    /* the default, as it would stand in the file; NULL for none */
-    const char *environment; /* the variable that overrides it; NULL for none */
+    const char *fallback;       /* the default, as it would stand in the file; NULL for none */
+    const char *environment;    /* the variable that overrides it; NULL for none */
     bool required;
+    bool is_fixed; /* from the start to the end of a process: a text or a number of [server] */
 };
 
 /* Most keys that the table may come to have. */
@@ -68,6 +69,11 @@ bool key_is_list(const struct key *key);
 /* Parses `text` into the member of `base` (a struct config, struct pool or struct owner_config). */
 bool key_set(const struct key *key, void *base, const char *text, bool is_file,
              struct rh_reason *reason);
+
+/* Whether a fixed key's member is the same in both, and copies it from one to the other. key_copy
+ * is false when out of memory, and then nothing was changed. */
+bool key_same(const struct key *key, const void *one, const void *other);
+bool key_copy(const struct key *key, void *to, const void *from);
 
 /* Frees the member. */
 void key_fini(const struct key *key, void *base);

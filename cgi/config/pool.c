@@ -117,9 +117,9 @@ pool_serving_json(const struct config *config, const char *labels, const char *r
 
     if (!read_labels(labels, &asked))
         return NULL;
-    pool = pool_serving(config, &(struct pool_ask){.labels = &asked,
-                                                   .repository = repository,
-                                                   .is_private = is_private});
+    pool = pool_serving(
+        config,
+        &(struct pool_ask){.labels = &asked, .repository = repository, .is_private = is_private});
     rh_labels_fini(&asked);
     return pool;
 }

@@ -5,24 +5,19 @@
 #include "dispatch/dispatcher.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
-
-#include <cjson/cJSON.h>
 
 #include "audit/auditor.h"
 #include "audit/discovery.h"
 #include "audit/redelivery.h"
 #include "audit/rollcall.h"
 #include "clock/clock.h"
-#include "config/access.h"
-#include "config/place.h"
 #include "config/pool.h"
-#include "config/values.h"
 #include "dispatch/story.h"
 #include "ledger/audit.h"
+#include "ledger/gate.h"
 #include "ledger/hook.h"
-#include "ledger/order.h"
+#include "ledger/job.h"
 #include "ledger/repository.h"
 #include "ledger/upkeep.h"
 #include "upstream/http.h"
@@ -52,22 +47,21 @@ struct due {
 
 struct worker {
     struct dispatcher *dispatcher;
+    struct setup *setup; /* taken: what `tools` borrow from */
     struct tools tools;
     pthread_t thread;
 };
 
 struct dispatcher {
-    const struct config *config;
+    struct current *setups;
     struct ledger *ledger;
     struct log *log;
-    struct token_cache *tokens;
-    struct runner_groups *groups;
-    struct accounts *accounts;
-    struct credential *nomad_token;
-    char *limits;       /* of the pools: see order_limits */
-    char *repositories; /* that the configuration names, as a JSON array */
-    bool prepared;      /* by the thread that ticks */
     http_deadline deadline;
+
+    /* Of the thread that ticks. */
+    struct setup *setup; /* taken */
+    bool prepared;       /* for it */
+    bool asks_anew;      /* it is not the first: who mended something waits for no gate */
 
     pthread_mutex_t lock;
     pthread_cond_t woken;
@@ -81,67 +75,23 @@ struct dispatcher {
     size_t workers_len; /* with a running thread */
 };
 
-static char *
-limits_of(const struct config *config)
-{
-    struct order_limit limits[CONFIG_POOLS_MAX];
-    char owners[CONFIG_POOLS_MAX][PLACE_CAP];
-
-    for (size_t i = 0; i < config->pools_len; i++) {
-        const struct pool *pool = &config->pools[i];
-
-        enum permit forks = access_forks(config, pool)->permit;
-
-        limits[i] = (struct order_limit){.pool = pool->name,
-                                         .max_runners = pool->max_runners,
-                                         .max_pending = pool->max_pending,
-                                         .is_jit = pool->credential == POOL_CREDENTIAL_JIT,
-                                         .asks_origin =
-                                             forks == PERMIT_DENY || forks == PERMIT_POOL};
-        if (pool->scope == POOL_SCOPE_ENTERPRISE) {
-            (void)snprintf(owners[i], sizeof owners[i], PLACE_ENTERPRISE "%s", pool->enterprise);
-            limits[i].owner = owners[i];
-        }
-    }
-    return order_limits(limits, config->pools_len);
-}
-
-/* Texts as a JSON array; the caller frees. NULL when out of memory. */
-static char *
-text_array(const char *const *texts, size_t len)
-{
-    cJSON *array = len == 0 ? cJSON_CreateArray() : cJSON_CreateStringArray(texts, (int)len);
-    char *json = array == NULL ? NULL : cJSON_PrintUnformatted(array);
-
-    cJSON_Delete(array);
-    return json;
-}
-
 struct dispatcher *
-dispatcher_new(const struct config *config, struct ledger *ledger, struct log *log)
+dispatcher_new(struct current *setups, struct ledger *ledger, struct log *log)
 {
     struct dispatcher *dispatcher = calloc(1, sizeof *dispatcher);
 
     if (dispatcher == NULL)
         return NULL;
-    dispatcher->config = config;
+    dispatcher->setups = setups;
     dispatcher->ledger = ledger;
     dispatcher->log = log;
     atomic_init(&dispatcher->deadline, INT64_MAX);
     (void)pthread_mutex_init(&dispatcher->lock, NULL);
     (void)pthread_cond_init(&dispatcher->woken, NULL);
-    dispatcher->tokens = token_cache_new();
-    dispatcher->groups = runner_groups_new();
-    dispatcher->accounts = accounts_new(&config->github, config->owners, config->owners_len);
-    dispatcher->nomad_token =
-        credential_new(config->nomad.token, config->nomad.token_file, value_secret_file);
-    dispatcher->workers = calloc((size_t)config->server.dispatchers, sizeof *dispatcher->workers);
-    dispatcher->limits = limits_of(config);
-    dispatcher->repositories = text_array((const char *const *)config->github.repositories.items,
-                                          config->github.repositories.len);
-    if (dispatcher->limits == NULL || dispatcher->repositories == NULL ||
-        dispatcher->tokens == NULL || dispatcher->groups == NULL ||
-        dispatcher->accounts == NULL || dispatcher->nomad_token == NULL || dispatcher->workers == NULL) {
+    dispatcher->setup = current_take(setups);
+    dispatcher->workers =
+        calloc((size_t)dispatcher->setup->config->server.dispatchers, sizeof *dispatcher->workers);
+    if (dispatcher->workers == NULL) {
         dispatcher_free(dispatcher);
         return NULL;
     }
@@ -153,12 +103,7 @@ dispatcher_free(struct dispatcher *dispatcher)
 {
     if (dispatcher == NULL)
         return;
-    accounts_free(dispatcher->accounts);
-    runner_groups_free(dispatcher->groups);
-    credential_free(dispatcher->nomad_token);
-    token_cache_free(dispatcher->tokens);
-    free(dispatcher->limits);
-    free(dispatcher->repositories);
+    current_return(dispatcher->setups, dispatcher->setup);
     free(dispatcher->workers);
     (void)pthread_cond_destroy(&dispatcher->woken);
     (void)pthread_mutex_destroy(&dispatcher->lock);
@@ -173,81 +118,25 @@ choose_pool(const void *config, const char *labels, const char *repository, bool
     return pool == NULL ? NULL : pool->name;
 }
 
-/* The names of the pools, likewise. */
-static char *
-pool_names(const struct config *config)
-{
-    const char *names[CONFIG_POOLS_MAX];
-
-    for (size_t i = 0; i < config->pools_len; i++)
-        names[i] = config->pools[i].name;
-    return text_array(names, config->pools_len);
-}
-
-/* Adds who may use it to an array. False when out of memory, as where that is NULL. */
-static bool
-add_access(cJSON *array, const struct access_config *access)
-{
-    const struct names *const lists[] = {&access->repositories, &access->owners};
-    bool done = array != NULL &&
-                cJSON_AddItemToArray(array, cJSON_CreateNumber(access->public_repositories));
-
-    for (size_t i = 0; done && i < sizeof lists / sizeof lists[0]; i++) {
-        cJSON *names =
-            lists[i]->len == 0
-                ? cJSON_CreateArray()
-                : cJSON_CreateStringArray((const char *const *)lists[i]->items, (int)lists[i]->len);
-
-        done = names != NULL && cJSON_AddItemToArray(array, names);
-    }
-    return done;
-}
-
-/* Which pools there are, what they serve and for whom, as one text; the caller frees. NULL likewise.
- */
-static char *
-pool_labels(const struct config *config)
-{
-    cJSON *root = cJSON_CreateObject();
-    bool done = root != NULL;
-    char *text;
-
-    for (size_t i = 0; done && i < config->pools_len; i++) {
-        const struct pool *pool = &config->pools[i];
-        cJSON *labels =
-            cJSON_CreateStringArray((const char *const *)pool->labels.items, (int)pool->labels.len);
-
-        done = labels != NULL && cJSON_AddItemToObject(root, pool->name, labels);
-        if (!done)
-            cJSON_Delete(labels);
-        done = done && add_access(labels, &pool->access);
-    }
-    done = done && add_access(cJSON_AddArrayToObject(root, ""), &config->access);
-    text = done ? cJSON_PrintUnformatted(root) : NULL;
-    cJSON_Delete(root);
-    return text;
-}
-
 static bool
 write_one(struct dispatcher *dispatcher, ledger_work work, void *arg)
 {
     struct rh_reason reason;
 
-    if (arg != NULL && ledger_write(dispatcher->ledger, work, arg, &reason) == LEDGER_OK)
+    if (ledger_write(dispatcher->ledger, work, arg, &reason) == LEDGER_OK)
         return true;
     log_message(dispatcher->log, LOG_LEVEL_ERROR, "ledger",
-                "the configuration could not be noted: %s",
-                arg == NULL ? "out of memory" : reason.text);
+                "the configuration could not be noted: %s", reason.text);
     return false;
 }
 
 /* Enters the Apps' webhooks; and where this is a process that stays, it may have been away while
- * any of them delivered. */
+ * any of them delivered. With another setup, what was refused may be allowed by now. */
 static bool
 prepare_hooks(struct dispatcher *dispatcher)
 {
     int64_t now_ms = clock_now_ms();
-    struct redelivery_apps apps = {.accounts = dispatcher->accounts, .now_ms = now_ms};
+    struct redelivery_apps apps = {.accounts = dispatcher->setup->accounts, .now_ms = now_ms};
     struct hook_start start = {.now_ms = now_ms, .pause_ms = SWEPT_LATELY_MS};
 
     return write_one(dispatcher, redelivery_enter_apps, &apps) &&
@@ -259,17 +148,16 @@ prepare_hooks(struct dispatcher *dispatcher)
 static bool
 prepare(struct dispatcher *dispatcher)
 {
-    const struct config *config = dispatcher->config;
-    char *names = pool_names(config), *labels = pool_labels(config);
-    struct job_rehome rehome = {.pools = names, .choose = choose_pool, .config = config};
-    bool done = write_one(dispatcher, job_rehome, names == NULL ? NULL : &rehome) &&
-                write_one(dispatcher, listing_renew, labels);
+    const struct setup *setup = dispatcher->setup;
+    const struct names *repositories = &setup->config->github.repositories;
+    struct job_rehome rehome = {
+        .pools = setup->pool_names, .choose = choose_pool, .config = setup->config};
+    bool done = write_one(dispatcher, job_rehome, &rehome) &&
+                write_one(dispatcher, listing_renew, setup->pool_labels) &&
+                (!dispatcher->asks_anew || write_one(dispatcher, gate_ask_anew, NULL));
 
-    cJSON_free(names);
-    cJSON_free(labels);
-    for (size_t i = 0; done && i < config->github.repositories.len; i++) {
-        struct repository_entry entry = {.name = config->github.repositories.items[i],
-                                         .now_ms = clock_now_ms()};
+    for (size_t i = 0; done && i < repositories->len; i++) {
+        struct repository_entry entry = {.name = repositories->items[i], .now_ms = clock_now_ms()};
 
         done = write_one(dispatcher, repository_enter, &entry);
     }
@@ -316,20 +204,18 @@ wake_one(void *arg)
 }
 
 static bool
-tools_init(struct dispatcher *dispatcher, struct tools *tools)
+tools_init(struct dispatcher *dispatcher, const struct setup *setup, struct tools *tools)
 {
     *tools = (struct tools){
-        .config = dispatcher->config,
-        .limits = dispatcher->limits,
-        .repositories = dispatcher->repositories,
+        .config = setup->config,
+        .limits = setup->limits,
+        .repositories = setup->repositories,
         .ledger = dispatcher->ledger,
         .log = dispatcher->log,
-        .tokens = dispatcher->tokens,
-        .groups = dispatcher->groups,
-        .github = github_new(&dispatcher->config->github, dispatcher->accounts,
-                             &dispatcher->deadline),
-        .nomad =
-            nomad_new(&dispatcher->config->nomad, dispatcher->nomad_token, &dispatcher->deadline),
+        .tokens = setup->tokens,
+        .groups = setup->groups,
+        .github = github_new(&setup->config->github, setup->accounts, &dispatcher->deadline),
+        .nomad = nomad_new(&setup->config->nomad, setup->nomad_token, &dispatcher->deadline),
         .rest = rest_a_moment,
         .wake = wake_one,
         .arg = dispatcher,
@@ -342,6 +228,34 @@ tools_fini(struct tools *tools)
 {
     github_free(tools->github);
     nomad_free(tools->nomad);
+}
+
+/* Takes the setup in force, and makes tools of it. False when out of memory: the worker is then as
+ * it was. */
+static bool
+worker_equip(struct worker *worker)
+{
+    struct dispatcher *dispatcher = worker->dispatcher;
+    struct setup *setup = current_take(dispatcher->setups);
+    struct tools tools;
+
+    if (!tools_init(dispatcher, setup, &tools)) {
+        tools_fini(&tools);
+        current_return(dispatcher->setups, setup);
+        return false;
+    }
+    tools_fini(&worker->tools);
+    current_return(dispatcher->setups, worker->setup);
+    worker->tools = tools;
+    worker->setup = setup;
+    return true;
+}
+
+static void
+worker_strip(struct worker *worker)
+{
+    tools_fini(&worker->tools);
+    current_return(worker->dispatcher->setups, worker->setup);
 }
 
 /* How many calls there were; and whether to go on. */
@@ -360,10 +274,10 @@ look(struct dispatcher *dispatcher, uint64_t *calls)
 /* Whether it is this thread's to call the roll: once in a while is enough, since what it leaves
  * over is for looks of their own. */
 static bool
-may_call_roll(struct dispatcher *dispatcher)
+may_call_roll(struct dispatcher *dispatcher, const struct config *config)
 {
     int64_t now_ms = clock_now_ms();
-    int64_t pause_ms = dispatcher->config->audit.interval_s * 1000 / 2;
+    int64_t pause_ms = config->audit.interval_s * 1000 / 2;
     bool may;
 
     (void)pthread_mutex_lock(&dispatcher->lock);
@@ -383,7 +297,7 @@ follow_up(struct dispatcher *dispatcher, const struct tools *tools)
         auditor_look, auditor_look_at_job, redelivery_look, discovery_look};
     enum work_end end = WORK_NONE;
 
-    if (may_call_roll(dispatcher))
+    if (may_call_roll(dispatcher, tools->config))
         end = rollcall_take(tools);
     for (size_t i = 0; end == WORK_NONE && i < sizeof looks / sizeof looks[0]; i++)
         end = looks[i](tools);
@@ -395,9 +309,9 @@ follow_up(struct dispatcher *dispatcher, const struct tools *tools)
 /* Whether this thread may audit: one at least, where there are several, is kept for jobs that wait,
  * however slowly an upstream answers the audits. */
 static bool
-may_follow_up(struct dispatcher *dispatcher)
+may_follow_up(struct dispatcher *dispatcher, const struct config *config)
 {
-    int64_t most = dispatcher->config->server.dispatchers - 1;
+    int64_t most = config->server.dispatchers - 1;
     bool may;
 
     (void)pthread_mutex_lock(&dispatcher->lock);
@@ -421,7 +335,7 @@ do_next(struct dispatcher *dispatcher, const struct tools *tools)
 {
     enum work_end end = story_tell(tools);
 
-    if (end != WORK_NONE || !may_follow_up(dispatcher))
+    if (end != WORK_NONE || !may_follow_up(dispatcher, tools->config))
         return end;
     end = follow_up(dispatcher, tools);
     end_follow_up(dispatcher);
@@ -436,8 +350,12 @@ work(void *arg)
     uint64_t calls;
 
     while (look(dispatcher, &calls)) {
-        enum work_end end = do_next(dispatcher, &worker->tools);
+        enum work_end end;
 
+        /* Without memory for another setup's tools, work goes on with those that are there. */
+        if (!current_is(dispatcher->setups, worker->setup))
+            (void)worker_equip(worker);
+        end = do_next(dispatcher, &worker->tools);
         if (end == WORK_NONE)
             (void)rest(dispatcher, calls, 0);
         else if (end == WORK_LEDGER)
@@ -449,13 +367,16 @@ work(void *arg)
 bool
 dispatcher_start(struct dispatcher *dispatcher)
 {
-    while (dispatcher->workers_len < (size_t)dispatcher->config->server.dispatchers) {
+    size_t wanted = (size_t)dispatcher->setup->config->server.dispatchers;
+
+    while (dispatcher->workers_len < wanted) {
         struct worker *worker = &dispatcher->workers[dispatcher->workers_len];
 
         worker->dispatcher = dispatcher;
-        if (!tools_init(dispatcher, &worker->tools) ||
-            pthread_create(&worker->thread, NULL, work, worker) != 0) {
-            tools_fini(&worker->tools);
+        if (!worker_equip(worker))
+            break;
+        if (pthread_create(&worker->thread, NULL, work, worker) != 0) {
+            worker_strip(worker);
             break;
         }
         dispatcher->workers_len++;
@@ -548,10 +469,11 @@ read_next_due(struct ledger_txn *txn, void *arg)
     return error;
 }
 
-int64_t
-dispatcher_tick(struct dispatcher *dispatcher)
+/* What the passing of time does, under the setup that the thread has. */
+static int64_t
+look_at_time(struct dispatcher *dispatcher)
 {
-    const struct config *config = dispatcher->config;
+    const struct config *config = dispatcher->setup->config;
     int64_t now_ms = clock_now_ms();
     struct due due = {.upkeep = {.ledger = dispatcher->ledger,
                                  .now_ms = now_ms,
@@ -562,12 +484,10 @@ dispatcher_tick(struct dispatcher *dispatcher)
                       .discovers = config->audit.discover_interval_s > 0,
                       .repository = {.now_ms = now_ms,
                                      .window_ms = config->audit.discover_window_s * 1000,
-                                     .named = dispatcher->repositories},
+                                     .named = dispatcher->setup->repositories},
                       .redelivers = config->audit.redeliver_interval_s > 0};
     struct rh_reason reason;
 
-    if (!dispatcher->prepared)
-        dispatcher->prepared = prepare(dispatcher);
     if (ledger_read(dispatcher->ledger, read_next_due, &due, &reason) != LEDGER_OK) {
         log_message(dispatcher->log, LOG_LEVEL_ERROR, "ledger", "no look at it: %s", reason.text);
         return TICK_MS;
@@ -581,23 +501,48 @@ dispatcher_tick(struct dispatcher *dispatcher)
     return due.at_ms - now_ms < TICK_MS ? due.at_ms - now_ms : TICK_MS;
 }
 
+/* Takes up another setup that was put into force. Threads that rest are woken for it, so that none
+ * keeps the old one, with its secrets, until there is work. */
+static void
+keep_current(struct dispatcher *dispatcher)
+{
+    if (!current_is(dispatcher->setups, dispatcher->setup)) {
+        current_return(dispatcher->setups, dispatcher->setup);
+        dispatcher->setup = current_take(dispatcher->setups);
+        dispatcher->prepared = false;
+        dispatcher->asks_anew = true;
+        wake_all(dispatcher);
+    }
+    if (!dispatcher->prepared && prepare(dispatcher)) {
+        dispatcher->prepared = true;
+        wake_all(dispatcher);
+    }
+}
+
+int64_t
+dispatcher_tick(struct dispatcher *dispatcher)
+{
+    keep_current(dispatcher);
+    return look_at_time(dispatcher);
+}
+
 int64_t
 dispatcher_drain(struct dispatcher *dispatcher, int64_t deadline_ms)
 {
-    struct tools tools;
+    struct worker worker = {.dispatcher = dispatcher};
     enum work_end end = WORK_DONE;
     int64_t failed = 0;
 
     atomic_store(&dispatcher->deadline, deadline_ms);
     (void)dispatcher_tick(dispatcher);
-    if (!tools_init(dispatcher, &tools))
+    if (!worker_equip(&worker))
         failed++;
     else
         while (clock_monotonic_ms() < deadline_ms && end != WORK_NONE && end != WORK_LEDGER) {
-            end = do_next(dispatcher, &tools);
+            end = do_next(dispatcher, &worker.tools);
             failed += end == WORK_FAILED || end == WORK_LEDGER;
         }
-    tools_fini(&tools);
+    worker_strip(&worker);
     return failed;
 }
 
@@ -613,6 +558,6 @@ dispatcher_stop(struct dispatcher *dispatcher, int64_t deadline_ms)
         struct worker *worker = &dispatcher->workers[--dispatcher->workers_len];
 
         (void)pthread_join(worker->thread, NULL);
-        tools_fini(&worker->tools);
+        worker_strip(worker);
     }
 }

@@ -12,18 +12,22 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "config/config.h"
 #include "ledger/ledger.h"
 #include "log/log.h"
+#include "setup/current.h"
 
 struct dispatcher;
 
-/* Makes a dispatcher of a ledger that this process owns leases in (ledger_become_owner). Borrows
- * all three. NULL when out of memory. */
-struct dispatcher *dispatcher_new(const struct config *config, struct ledger *ledger,
-                                  struct log *log);
+/*
+ * Makes a dispatcher of a ledger that this process owns leases in (ledger_become_owner). Borrows
+ * all three. NULL when out of memory.
+ *
+ * Another setup that is put into force is taken up by each thread before its next piece of work,
+ * and by dispatcher_tick, which then brings the ledger in line with it.
+ */
+struct dispatcher *dispatcher_new(struct current *setups, struct ledger *ledger, struct log *log);
 
-/* Starts the threads that the configuration asks for. False where none could be started. */
+/* Starts the threads that the setup in force asks for. False where none could be started. */
 bool dispatcher_start(struct dispatcher *dispatcher);
 
 /* A job was queued: a thread that rests takes it up. */

@@ -22,9 +22,8 @@ plan_pool(const struct config *config, const char *name, const struct job *job)
 {
     const struct pool *pool = pool_named(config, name);
 
-    return pool != NULL
-               ? pool
-               : pool_serving_json(config, job->labels, job->repository, job->is_private);
+    return pool != NULL ? pool
+                        : pool_serving_json(config, job->labels, job->repository, job->is_private);
 }
 
 bool

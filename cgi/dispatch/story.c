@@ -24,8 +24,8 @@
 /* What an order's requests can take at the longest: GitHub ten times (the run, the group and the
  * credential, each again with a fresh token, and for an App's installation to be found and its
  * tokens to be minted), Nomad four times (the dispatch and a look at its child, each again). The
- * lease ends for other processes after that and a minute; within this one, a worker ends it in every
- * case. */
+ * lease ends for other processes after that and a minute; within this one, a worker ends it in
+ * every case. */
 #define GITHUB_REQUESTS 10
 #define NOMAD_REQUESTS 4
 
@@ -155,9 +155,8 @@ settle_origin(const struct tools *tools, const struct order *order, const struct
               struct parcel *parcel, enum work_end *end)
 {
     const struct fork_rule *rule = access_forks(tools->config, pool);
-    struct order_origin step = {.order = order,
-                                .owner = ledger_owner(tools->ledger),
-                                .origin = order->job.origin};
+    struct order_origin step = {
+        .order = order, .owner = ledger_owner(tools->ledger), .origin = order->job.origin};
     char words[RH_REASON_CAP];
     struct failure failure;
     bool is_forks;
@@ -165,8 +164,8 @@ settle_origin(const struct tools *tools, const struct order *order, const struct
     if (rule->permit != PERMIT_DENY && rule->permit != PERMIT_POOL)
         return true;
     if (step.origin == JOB_ORIGIN_UNKNOWN) {
-        if (!github_run_is_forks(tools->github, order->job.repository, order->job.run_id,
-                                 &is_forks, &failure)) {
+        if (!github_run_is_forks(tools->github, order->job.repository, order->job.run_id, &is_forks,
+                                 &failure)) {
             *end = put_back(tools, order, parcel, &failure, true);
             return false;
         }
@@ -314,8 +313,7 @@ settle(const struct tools *tools, const struct order *order, const struct pool *
        const struct nomad_dispatched *dispatched, const struct nomad_child *child,
        int64_t began_at_ms)
 {
-    bool is_other =
-        child->runner_name != NULL && strcmp(child->runner_name, order->runner) != 0;
+    bool is_other = child->runner_name != NULL && strcmp(child->runner_name, order->runner) != 0;
     struct order_step step = {.order = order,
                               .owner = ledger_owner(tools->ledger),
                               .now_ms = clock_now_ms(),
@@ -326,7 +324,7 @@ settle(const struct tools *tools, const struct order *order, const struct pool *
     step.audit_at_ms = first_look_ms(tools->config, pool, dispatched, step.now_ms);
     begin_line(&line, LOG_LEVEL_INFO, order);
     log_text(&line, "outcome",
-             is_other                ? "adopted"
+             is_other               ? "adopted"
              : dispatched->is_older ? "found"
                                     : "dispatched");
     log_text(&line, "adopted", is_other ? child->runner_name : NULL);
@@ -338,9 +336,9 @@ settle(const struct tools *tools, const struct order *order, const struct pool *
 }
 
 /*
- * An earlier dispatch of a just-in-time runner got no answer. Its configuration cannot be had again,
- * so it cannot be sent again: its child is looked for, and where there is none, the name retires
- * with its registration.
+ * An earlier dispatch of a just-in-time runner got no answer. Its configuration cannot be had
+ * again, so it cannot be sent again: its child is looked for, and where there is none, the name
+ * retires with its registration.
  */
 static enum work_end
 look_for_child(const struct tools *tools, const struct order *order, const struct pool *pool,
@@ -358,8 +356,9 @@ look_for_child(const struct tools *tools, const struct order *order, const struc
                           clock_now_ms() / 1000 + NOMAD_SKEW_S, &dispatched.child, &failure))
         return put_back(tools, order, parcel, &failure, false);
     if (dispatched.child == NULL) {
-        (void)failure_set(&failure, UPSTREAM_NOMAD, FAILURE_NO_CHILD,
-                          "its dispatch got no answer and left no child, so it gets another runner");
+        (void)failure_set(
+            &failure, UPSTREAM_NOMAD, FAILURE_NO_CHILD,
+            "its dispatch got no answer and left no child, so it gets another runner");
         parcel->is_spent = true;
         return put_back(tools, order, parcel, &failure, true);
     }
@@ -426,10 +425,10 @@ add_provided(const struct config *config, const struct pool *pool, const char *p
     enum permit forks = access_forks(config, pool)->permit;
     const char *repository = pool->scope == POOL_SCOPE_REPOSITORY ? name : "";
     const char *owner = pool->scope == POOL_SCOPE_ORGANIZATION ? name : "";
-    bool is_its = pool->scope == POOL_SCOPE_REPOSITORY     ? place_is_repository(place)
-                  : pool->scope == POOL_SCOPE_ORGANIZATION ? place_is_organization(place)
-                                                           : place_is_enterprise(place) &&
-                                                                 strcmp(name, pool->enterprise) == 0;
+    bool is_its = pool->scope == POOL_SCOPE_REPOSITORY ? place_is_repository(place)
+                  : pool->scope == POOL_SCOPE_ORGANIZATION
+                      ? place_is_organization(place)
+                      : place_is_enterprise(place) && strcmp(name, pool->enterprise) == 0;
     cJSON *item;
 
     if (!is_its || pool->credential == POOL_CREDENTIAL_JIT || forks == PERMIT_DENY ||

@@ -17,10 +17,11 @@
 static const char select_due[] =
     "SELECT " RUNNER_COLUMNS ", coalesce(j.state, 'none'), j.runner IS r.name,"
     " coalesce(j.lost, 0), coalesce(j.repository, r.repository),"
-    " " GATE_OWNER_IS_SHUT(RUNNER_OWNER("r.place"), "?1")
-    " FROM runner r LEFT JOIN job j ON j.id = r.job_id"
-    " WHERE " AUDITED " AND r.audit_at_ms <= ?1 AND r.lease_owner IS NULL"
-    " ORDER BY r.audit_at_ms LIMIT ?2";
+    " " GATE_OWNER_IS_SHUT(RUNNER_OWNER("r.place"),
+                           "?1") " FROM runner r LEFT JOIN job j ON j.id = r.job_id"
+                                 " WHERE " AUDITED
+                                 " AND r.audit_at_ms <= ?1 AND r.lease_owner IS NULL"
+                                 " ORDER BY r.audit_at_ms LIMIT ?2";
 
 static void
 read_audit(struct statement *row, struct audit *audit)
@@ -343,11 +344,11 @@ audit_find_strangers(struct ledger_txn *txn, void *arg)
 {
     struct audit_strangers *strangers = arg;
     /* Those that are audited by themselves: see report_apply. */
-    struct statement statement =
-        txn_prepare(txn, "SELECT id, runner FROM job WHERE audit_at_ms > 0 AND state = 'running'"
-                         " AND " RUNNER_COVERS("?1", "job.repository")
-                         " AND changed_at_ms >= ?2 AND NOT EXISTS"
-                         " (SELECT 1 FROM runner WHERE name = job.runner) LIMIT 1");
+    struct statement statement = txn_prepare(
+        txn, "SELECT id, runner FROM job WHERE audit_at_ms > 0 AND state = 'running'"
+             " AND " RUNNER_COVERS(
+                 "?1", "job.repository") " AND changed_at_ms >= ?2 AND NOT EXISTS"
+                                         " (SELECT 1 FROM runner WHERE name = job.runner) LIMIT 1");
     int code;
 
     strangers->job_id = 0;
@@ -371,10 +372,9 @@ audit_claim_job(struct ledger_txn *txn, void *arg)
     struct audit_job *job = arg;
     struct statement find =
         txn_prepare(txn, "SELECT id, repository, audits FROM job WHERE audit_at_ms > 0"
-                         " AND audit_at_ms <= ?1 AND NOT "
-                         GATE_OWNER_IS_SHUT("substr(repository, 1, instr(repository, '/') - 1)",
-                                            "?1")
-                         " ORDER BY audit_at_ms LIMIT 1");
+                         " AND audit_at_ms <= ?1 AND NOT " GATE_OWNER_IS_SHUT(
+                             "substr(repository, 1, instr(repository, '/') - 1)",
+                             "?1") " ORDER BY audit_at_ms LIMIT 1");
     struct statement put_off = txn_prepare(
         txn, "UPDATE job SET audits = audits + 1, audit_at_ms = iif(state = 'running', ?2, 0)"
              " WHERE id = ?1");

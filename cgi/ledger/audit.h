@@ -18,9 +18,9 @@
 /* A runner under audit, with what the ledger believes of the job that it is for. */
 struct audit {
     struct runner runner;
-    enum job_state job;  /* NONE where it is for none, or that one is forgotten */
-    bool is_counted_on;  /* that job has no other runner */
-    int64_t job_lost;    /* runners that the job lost before */
+    enum job_state job; /* NONE where it is for none, or that one is forgotten */
+    bool is_counted_on; /* that job has no other runner */
+    int64_t job_lost;   /* runners that the job lost before */
     char job_repository[RH_REPOSITORY_LEN_MAX + 1]; /* the job's; the runner's where it has none */
     bool github_is_shut; /* GitHub is left alone, all of it or for its owner: see ledger/gate.h */
     int64_t calls_left;  /* requests to GitHub that may only confirm what is believed */

@@ -174,7 +174,14 @@ gate_tell(struct ledger_txn *txn, void *arg)
 enum ledger_error
 gate_ask_anew(struct ledger_txn *txn, void *arg)
 {
+    /* A job that waits for a shut gate waits as long as the gate: with none that is due, nothing
+     * would probe. */
+    int code = txn_execute(txn, "UPDATE job SET next_attempt_at_ms = 0 WHERE state = 'queued' AND"
+                                " held_by IN (SELECT name FROM upstream WHERE shut_until_ms > 0)");
+
     (void)arg;
+    if (code != SQLITE_DONE)
+        return txn_error(code);
     return txn_error(
         txn_execute(txn, "UPDATE upstream SET shut_until_ms = 1 WHERE shut_until_ms > 1"));
 }

@@ -36,8 +36,9 @@ enum gate_state {
 #define GATE_UPSTREAM_CAP 288
 
 /* Whether the gate of an owner, an SQL expression, is shut at a moment. */
-#define GATE_OWNER_IS_SHUT(owner, now_ms)                                                        \
-    "EXISTS (SELECT 1 FROM upstream u WHERE u.name > '" GATE_OWNER_PREFIX "' AND u.name < 'github0'" \
+#define GATE_OWNER_IS_SHUT(owner, now_ms)                                 \
+    "EXISTS (SELECT 1 FROM upstream u WHERE u.name > '" GATE_OWNER_PREFIX \
+    "' AND u.name < 'github0'"                                            \
     " AND u.shut_until_ms > " now_ms " AND substr(u.name, 8) = " owner " COLLATE NOCASE)"
 
 /* What gate_read tells. */
@@ -104,8 +105,10 @@ struct gate_news {
 /* ledger_work; arg is a struct gate_news. Tells a gate of a request that was nobody's order. */
 enum ledger_error gate_tell(struct ledger_txn *txn, void *arg);
 
-/* ledger_work, without an argument. Lets a probe go at once, whatever the time: a restart, or an
- * operator's retry, asks anew. */
+/* ledger_work, without an argument. Lets a probe go at once, whatever the time, and makes what
+ * waits for a shut gate due for it: a restart, another configuration, or an operator's retry, asks
+ * anew.
+ */
 enum ledger_error gate_ask_anew(struct ledger_txn *txn, void *arg);
 
 #endif

@@ -75,15 +75,23 @@ order_limits(const struct order_limit *limits, size_t len)
  * that serves it is not left alone; and no other order is finding out whose code its run has. One
  * whose dispatch may have reached Nomad has its place already. `state <> 'gone'` is for the index.
  */
-#define CAN_BE_TAKEN(full, limits, now_ms)                                                     \
-    "(j.pool NOT IN (SELECT value FROM json_each(" full ")) OR EXISTS (SELECT 1 FROM"          \
-    " runner o WHERE o.job_id = j.id AND o.state <> 'gone'"                                    \
-    " AND o.state IN ('minting', 'sent') AND o.sent_at_ms > 0))"                               \
-    " AND NOT " GATE_OWNER_IS_SHUT(OWNER(limits), now_ms)                                      \
-    " AND (j.origin <> '' OR coalesce(" LIMIT(limits, "asks") ", 0) = 0 OR NOT EXISTS"         \
-    " (SELECT 1 FROM job s JOIN runner o ON o.job_id = s.id AND o.state <> 'gone'"             \
-    " AND o.lease_owner IS NOT NULL WHERE s.run_id = j.run_id AND s.repository = j.repository" \
-    " AND s.origin = '' AND s.state = 'assigned'))"
+#define CAN_BE_TAKEN(full, limits, now_ms)                                                       \
+    "(j.pool NOT IN (SELECT value FROM json_each(" full ")) OR EXISTS (SELECT 1 FROM"            \
+    " runner o WHERE o.job_id = j.id AND o.state <> 'gone'"                                      \
+    " AND o.state IN ('minting', 'sent') AND o.sent_at_ms > 0))"                                 \
+    " AND NOT " GATE_OWNER_IS_SHUT(                                                              \
+        OWNER(limits),                                                                           \
+        now_ms) " AND (j.origin <> '' OR coalesce(" LIMIT(limits,                                \
+                                                          "asks") ", 0) = 0 OR NOT EXISTS"       \
+                                                                  " (SELECT 1 FROM job s JOIN "  \
+                                                                  "runner o ON o.job_id = s.id " \
+                                                                  "AND o.state <> 'gone'"        \
+                                                                  " AND o.lease_owner IS NOT "   \
+                                                                  "NULL WHERE s.run_id = "       \
+                                                                  "j.run_id AND s.repository = " \
+                                                                  "j.repository"                 \
+                                                                  " AND s.origin = '' AND "      \
+                                                                  "s.state = 'assigned'))"
 
 /* The pools that have no room for another runner, as a JSON array, which the caller frees. A runner
  * whose child is over takes none, though its registration may have to be waited for. One that was
@@ -135,8 +143,8 @@ pick(struct ledger_txn *txn, const struct order_claim *claim, bool without_githu
              " AND (t.value ->> 'repository') COLLATE NOCASE IN ('', p.name)"
              " AND (t.value ->> 'owner') COLLATE NOCASE IN"
              " ('', substr(p.name, 1, instr(p.name, '/') - 1))))"
-             " AND " CAN_BE_TAKEN("?3", "?4", "?1")
-             " ORDER BY p.turn, p.name, j.created_at_ms, j.id LIMIT 1");
+             " AND " CAN_BE_TAKEN("?3", "?4",
+                                  "?1") " ORDER BY p.turn, p.name, j.created_at_ms, j.id LIMIT 1");
     int code;
 
     bind_number(&statement, claim->now_ms);
@@ -695,8 +703,7 @@ order_origin(struct ledger_txn *txn, void *arg)
 {
     struct order_origin *step = arg;
     const struct order *order = step->order;
-    enum ledger_error error =
-        step->was_asked ? gate_github_passed(txn, order->place) : LEDGER_OK;
+    enum ledger_error error = step->was_asked ? gate_github_passed(txn, order->place) : LEDGER_OK;
     struct held held;
 
     step->goes_on = false;
@@ -715,8 +722,7 @@ order_origin(struct ledger_txn *txn, void *arg)
     /* What an earlier attempt may have made under its name, by another configuration, is taken
      * away. */
     if (error == LEDGER_OK && rules_runner_idle(held.state))
-        error = runner_move(txn, order->runner,
-                            order->is_new ? RUNNER_GONE : RUNNER_RETIRING, 0, step->now_ms,
-                            step->now_ms);
+        error = runner_move(txn, order->runner, order->is_new ? RUNNER_GONE : RUNNER_RETIRING, 0,
+                            step->now_ms, step->now_ms);
     return error;
 }

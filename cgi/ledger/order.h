@@ -32,7 +32,7 @@ struct order {
     char place[RUNNER_PLACE_CAP]; /* where it registers: see config/place.h */
     bool is_jit;                  /* with a just-in-time configuration */
     bool is_new;                  /* it was named just now: no earlier attempt made anything */
-    int64_t sent_before_ms;     /* when an earlier dispatch of it may have reached Nomad; or 0 */
+    int64_t sent_before_ms;       /* when an earlier dispatch of it may have reached Nomad; or 0 */
 };
 
 void order_fini(struct order *order);
@@ -87,8 +87,8 @@ struct order_claim {
     const char *receiver;
     const char *prefix; /* of runner names */
     int64_t now_ms;
-    int64_t lease_until_ms; /* of clock_boot_ms */
-    const char *limits;     /* the pools' limits: see order_limits */
+    int64_t lease_until_ms;     /* of clock_boot_ms */
+    const char *limits;         /* the pools' limits: see order_limits */
     int64_t content_per_minute; /* see ledger/budget.h */
     order_registers registers;  /* with its first argument; NULL: all in their repository */
     const void *config;
@@ -96,7 +96,7 @@ struct order_claim {
      * array of {"pool": …, "repository": …, "owner": …}, of which the last two may be "" for
      * any. */
     const char *tokens;
-    struct order *out;      /* set on LEDGER_OK; the caller ends it with order_fini */
+    struct order *out; /* set on LEDGER_OK; the caller ends it with order_fini */
 };
 /* Takes up the oldest waiting job that is due and whose pool has room, repositories in turn, under
  * a lease. LEDGER_NOT_FOUND where there is none. A runner that an earlier attempt named and may
@@ -135,8 +135,8 @@ struct order_failure {
     bool is_certain; /* the dispatch cannot have reached Nomad, or Nomad refused it: no child */
     bool is_spent;   /* the runner's name is registered, or may be: it retires, and the next attempt
                         takes another */
-    int64_t github_id; /* of that registration, where it is known; else 0 */
-    int64_t made;      /* as in struct order_step */
+    int64_t github_id;               /* of that registration, where it is known; else 0 */
+    int64_t made;                    /* as in struct order_step */
     const struct gate_failure *gate; /* where the upstream itself is in trouble; else NULL */
 };
 /* It did not come through: the job waits again, the lease ends. */

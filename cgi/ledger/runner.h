@@ -22,13 +22,13 @@
 
 /* Whether a runner that registers at `place` can be given jobs of `repository`, both SQL
  * expressions: see place_covers. */
-#define RUNNER_COVERS(place, repository)                                                        \
-    "(" place " = 'repos/' || " repository " COLLATE NOCASE OR " place                          \
-    " = 'orgs/' || substr(" repository ", 1, instr(" repository ", '/') - 1) COLLATE NOCASE OR " \
-    place " LIKE 'enterprises/%')"
+#define RUNNER_COVERS(place, repository)                               \
+    "(" place " = 'repos/' || " repository " COLLATE NOCASE OR " place \
+    " = 'orgs/' || substr(" repository ", 1, instr(" repository        \
+    ", '/') - 1) COLLATE NOCASE OR " place " LIKE 'enterprises/%')"
 
 /* The owner whose account at GitHub answers for a place, an SQL expression: see place_owner. */
-#define RUNNER_OWNER(place)                                                                      \
+#define RUNNER_OWNER(place)                                                                        \
     "iif(" place " LIKE 'enterprises/%', " place ", substr(" place ", instr(" place ", '/') + 1, " \
     "instr(substr(" place ", instr(" place ", '/') + 1) || '/', '/') - 1))"
 

@@ -262,7 +262,15 @@ static const char schema_3[] =
 
     "PRAGMA user_version = 3;";
 
-static const char *const schemas[] = {schema_1, schema_2, schema_3};
+/* When a webhook secret was last used: see ledger/secret_use.h. */
+static const char schema_secret_use[] = "CREATE TABLE secret_use ("
+                                        "  fingerprint TEXT PRIMARY KEY,"
+                                        "  used_at_ms INTEGER NOT NULL"
+                                        ") STRICT, WITHOUT ROWID;"
+
+                                        "PRAGMA user_version = 4;";
+
+static const char *const schemas[] = {schema_1, schema_2, schema_3, schema_secret_use};
 _Static_assert(sizeof schemas / sizeof schemas[0] == SCHEMA_VERSION, "a step to every version");
 
 int

@@ -27,10 +27,29 @@
 #define FULL_WAIT_MS 200
 
 struct log {
-    int fd;
-    int owned;
+    int fd; /* its own, and the same for as long as the log is open, whatever stands behind it */
     atomic_long dropped; /* lines, since the last that was written */
 };
+
+/* A new descriptor of what is logged to; -1 with errno set. */
+static int
+open_target(const char *path)
+{
+    int fd, null_fd;
+
+    if (path != NULL)
+        return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
+    fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (fd >= 0 || errno != EBADF)
+        return fd;
+    /* Who starts a program without a standard error wants no log. Above the standard descriptors,
+     * whichever of them are missing. */
+    null_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    fd = null_fd < 0 ? -1 : fcntl(null_fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    if (null_fd >= 0)
+        (void)close(null_fd);
+    return fd;
+}
 
 struct log *
 log_open(const char *path)
@@ -39,19 +58,32 @@ log_open(const char *path)
 
     if (log == NULL)
         return NULL;
-    log->fd = STDERR_FILENO;
-    if (path != NULL) {
-        log->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0640);
-        log->owned = 1;
-        if (log->fd < 0) {
-            int error = errno;
+    log->fd = open_target(path);
+    if (log->fd < 0) {
+        int error = errno;
 
-            free(log);
-            errno = error;
-            return NULL;
-        }
+        free(log);
+        errno = error;
+        return NULL;
     }
     return log;
+}
+
+bool
+log_reopen(struct log *log, const char *path)
+{
+    int fd = open_target(path);
+    int error;
+    bool moved;
+
+    if (fd < 0)
+        return false;
+    /* The kernel puts the one in the other's place at once: no thread finds the number closed. */
+    moved = dup3(fd, log->fd, O_CLOEXEC) >= 0;
+    error = errno;
+    (void)close(fd);
+    errno = error;
+    return moved;
 }
 
 void
@@ -59,8 +91,7 @@ log_close(struct log *log)
 {
     if (log == NULL)
         return;
-    if (log->owned)
-        (void)close(log->fd);
+    (void)close(log->fd);
     free(log);
 }
 

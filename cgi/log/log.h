@@ -13,6 +13,7 @@
 #ifndef LOG_LOG_H
 #define LOG_LOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "text/buffer.h"
@@ -35,6 +36,13 @@ struct log_line {
  */
 struct log *log_open(const char *path);
 void log_close(struct log *log);
+
+/*
+ * Goes on in the file `path`, or on standard error where `path` is NULL, opened anew: the file may
+ * have been moved away. Lines that other threads write meanwhile go to the one or to the other,
+ * each whole. On failure the log goes on where it was, and errno is set.
+ */
+bool log_reopen(struct log *log, const char *path);
 
 /* Begins a line. Every log_begin ends in a log_end, which writes the line and frees it. */
 void log_begin(struct log_line *line, enum log_level level, const char *event);

@@ -60,7 +60,7 @@ render_json(const struct answer *answer)
     if (json != NULL && json_add_text(json, "status", answer_status_text(answer->outcome)) &&
         (answer->reason[0] == '\0' || json_add_text(json, "reason", answer->reason)) &&
         (answer->job_id == 0 || json_add_number(json, "job_id", answer->job_id)) &&
-        (answer->pool == NULL || json_add_text(json, "pool", answer->pool)))
+        (answer->pool[0] == '\0' || json_add_text(json, "pool", answer->pool)))
         text = cJSON_PrintUnformatted(json);
     cJSON_Delete(json);
     return text;

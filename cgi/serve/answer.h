@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "config/config.h"
 #include "text/buffer.h"
 
 /* The outcomes that a request can have. Their HTTP statuses stand in one table, in answer.c. */
@@ -29,11 +30,11 @@ enum outcome {
 
 struct answer {
     enum outcome outcome;
-    char reason[ANSWER_REASON_CAP]; /* "" where there is nothing to say */
-    int64_t job_id;                 /* 0 where it is about no job */
-    const char *pool;               /* NULL likewise; borrowed from the configuration */
-    bool head_only;                 /* it answers HEAD: headers, and no body */
-    bool is_news;                   /* the ledger changed: there may be work */
+    char reason[ANSWER_REASON_CAP];      /* "" where there is nothing to say */
+    int64_t job_id;                      /* 0 where it is about no job */
+    char pool[CONFIG_POOL_NAME_MAX + 1]; /* "" likewise */
+    bool head_only;                      /* it answers HEAD: headers, and no body */
+    bool is_news;                        /* the ledger changed: there may be work */
 };
 
 int answer_http_status(enum outcome outcome);

@@ -252,8 +252,10 @@ watch(struct fastcgi *fastcgi, int fd, uint32_t events)
 static bool
 start_threads(struct fastcgi *fastcgi)
 {
-    size_t wanted = (size_t)fastcgi->webhook->config->server.threads;
+    struct setup *setup = current_take(fastcgi->webhook->setups);
+    size_t wanted = (size_t)setup->config->server.threads;
 
+    current_return(fastcgi->webhook->setups, setup);
     fastcgi->threads = calloc(wanted, sizeof *fastcgi->threads);
     while (fastcgi->threads != NULL && fastcgi->threads_len < wanted) {
         struct server_thread *thread = &fastcgi->threads[fastcgi->threads_len];

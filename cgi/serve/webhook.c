@@ -4,6 +4,7 @@
  */
 #include "serve/webhook.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,18 +40,20 @@ health(const struct webhook *webhook, struct answer *answer)
 
 /* The signature, over the raw bytes, before anything else looks at them. */
 static bool
-verify(const struct webhook *webhook, const struct request *request, const char *body,
-       size_t body_len, struct answer *answer)
+verify(const struct setup *setup, const struct request *request, const char *body, size_t body_len,
+       struct answer *answer)
 {
-    const struct github_config *github = &webhook->config->github;
+    const struct github_config *github = &setup->config->github;
     const struct rh_secret *secrets[] = {github->webhook_secret, github->webhook_secret_previous};
     size_t secrets_len = secrets[1] == NULL ? 1 : 2;
     const char *header = request->variable(request->source, "HTTP_X_HUB_SIGNATURE_256");
+    size_t matched;
     enum rh_error error = rh_signature_verify(secrets, secrets_len, body, body_len, header,
-                                              header == NULL ? 0 : strlen(header), NULL);
+                                              header == NULL ? 0 : strlen(header), &matched);
 
     switch (error) {
     case RH_OK:
+        secret_watch_note(setup->secrets, matched);
         return true;
     case RH_ERR_SIGNATURE_MISSING:
         answer_set(answer, OUTCOME_REFUSED,
@@ -135,18 +138,13 @@ apply(struct ledger_txn *txn, void *arg)
 
 /* Brings a verdict into the ledger. Only what is on disk is answered 202. */
 static void
-record(const struct webhook *webhook, const struct request *request,
-       const struct rh_workflow_job *job, const struct verdict *verdict, const char *guid,
+record(const struct webhook *webhook, struct news *news, const struct verdict *verdict,
        struct answer *answer)
 {
-    struct news news = {
-        .report = tools_report(webhook->config, job, verdict->event, verdict->pool, guid)};
-    const struct job_report *report = &news.report;
-    char place[PLACE_CAP];
+    const struct job_report *report = &news->report;
     struct rh_reason reason;
 
-    find_hook(request, job, place, &news.hook);
-    if (ledger_write(webhook->ledger, apply, &news, &reason) != LEDGER_OK)
+    if (ledger_write(webhook->ledger, apply, news, &reason) != LEDGER_OK)
         answer_set(answer, OUTCOME_UNAVAILABLE, "not taken, since it could not be stored: %s",
                    reason.text);
     else if (verdict->outcome == OUTCOME_ACCEPTED && report->before != JOB_NONE)
@@ -156,19 +154,25 @@ record(const struct webhook *webhook, const struct request *request,
 }
 
 static void
-take_delivery(const struct webhook *webhook, const struct request *request,
-              const struct rh_delivery *delivery, const char *guid, struct answer *answer)
+take_delivery(const struct webhook *webhook, const struct config *config,
+              const struct request *request, const struct rh_delivery *delivery, const char *guid,
+              struct answer *answer)
 {
     struct verdict verdict;
+    char place[PLACE_CAP];
+    struct news news;
 
-    verdict_reach(webhook->config, delivery, clock_now_ms() / 1000, &verdict);
+    verdict_reach(config, delivery, clock_now_ms() / 1000, &verdict);
     answer_set(answer, verdict.outcome, "%s", verdict.reason);
     if (delivery->event == RH_EVENT_WORKFLOW_JOB)
         answer->job_id = delivery->job.id;
     if (verdict.pool != NULL)
-        answer->pool = verdict.pool->name;
-    if (verdict.is_reported)
-        record(webhook, request, &delivery->job, &verdict, guid, answer);
+        (void)snprintf(answer->pool, sizeof answer->pool, "%s", verdict.pool->name);
+    if (!verdict.is_reported)
+        return;
+    news.report = tools_report(config, &delivery->job, verdict.event, verdict.pool, guid);
+    find_hook(request, &delivery->job, place, &news.hook);
+    record(webhook, &news, &verdict, answer);
 }
 
 static void
@@ -213,7 +217,8 @@ take_guid(const struct request *request, char guid[GUID_MAX + 1])
 static void
 receive(const struct webhook *webhook, const struct request *request, struct answer *answer)
 {
-    size_t max = (size_t)webhook->config->server.max_body;
+    struct setup *setup = current_take(webhook->setups);
+    size_t max = (size_t)setup->config->server.max_body;
     struct rh_delivery *delivery = NULL;
     char guid[GUID_MAX + 1] = "";
     size_t body_len;
@@ -222,7 +227,7 @@ receive(const struct webhook *webhook, const struct request *request, struct ans
     take_guid(request, guid);
     switch (request_body(request, max, &body, &body_len)) {
     case BODY_WHOLE:
-        if (verify(webhook, request, body, body_len, answer))
+        if (verify(setup, request, body, body_len, answer))
             delivery = parse(request, body, body_len, answer);
         break;
     case BODY_TOO_LARGE:
@@ -237,10 +242,11 @@ receive(const struct webhook *webhook, const struct request *request, struct ans
         break;
     }
     if (delivery != NULL)
-        take_delivery(webhook, request, delivery, guid, answer);
+        take_delivery(webhook, setup->config, request, delivery, guid, answer);
     log_delivery(webhook, request, guid, delivery, answer);
     rh_delivery_free(delivery);
     free(body);
+    current_return(webhook->setups, setup);
 }
 
 static bool

@@ -5,20 +5,21 @@
 #ifndef SERVE_WEBHOOK_H
 #define SERVE_WEBHOOK_H
 
-#include "config/config.h"
 #include "ledger/ledger.h"
 #include "log/log.h"
 #include "serve/answer.h"
 #include "serve/request.h"
+#include "setup/current.h"
 
 /* What answering works with. All borrowed, and shared by threads. */
 struct webhook {
-    const struct config *config;
+    struct current *setups;
     struct ledger *ledger;
     struct log *log;
 };
 
-/* Reads the request, answers it, and logs it. Sets all of `*answer`. */
+/* Reads the request, answers it, and logs it, by the setup that is in force as it begins. Sets all
+ * of `*answer`. */
 void webhook_answer(const struct webhook *webhook, const struct request *request,
                     struct answer *answer);
 

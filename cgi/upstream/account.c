@@ -45,10 +45,9 @@ account_init(struct account *account, const char *owner, const struct account_co
 
     *account = (struct account){.owner = owner, .app_id = config->app_id};
     (void)pthread_mutex_init(&account->lock, NULL);
-    account->secret =
-        is_app ? credential_new(config->private_key, config->private_key_file,
-                                value_private_key_file)
-               : credential_new(config->token, config->token_file, value_secret_file);
+    account->secret = is_app ? credential_new(config->private_key, config->private_key_file,
+                                              value_private_key_file)
+                             : credential_new(config->token, config->token_file, value_secret_file);
     account->tokens = is_app ? token_cache_new() : NULL;
     return account->secret != NULL && (!is_app || account->tokens != NULL);
 }

@@ -21,8 +21,8 @@ struct accounts;
 struct account;
 
 /* Makes those of [github] and of each [owner NAME]. Borrows both. NULL when out of memory. */
-struct accounts *accounts_new(const struct github_config *github,
-                              const struct owner_config *owners, size_t owners_len);
+struct accounts *accounts_new(const struct github_config *github, const struct owner_config *owners,
+                              size_t owners_len);
 void accounts_free(struct accounts *accounts);
 
 /* The account that answers for a place (config/place.h): its owner's own, or else that of
@@ -43,7 +43,8 @@ bool account_is_owners(const struct account *account);
 const char *account_section(const struct account *account, char out[ACCOUNT_SECTION_CAP]);
 const char *account_owner(const struct account *account);
 
-/* The token or the App's private key, as it is now; the caller owns it. False when out of memory. */
+/* The token or the App's private key, as it is now; the caller owns it. False when out of memory.
+ */
 bool account_secret(struct account *account, struct rh_secret **secret);
 
 /* GitHub refused it: reads its file again. True where there is another now, to ask with at once. */

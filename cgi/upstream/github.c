@@ -143,14 +143,13 @@ refuse(struct github *github, const struct github_call *call, const struct http_
                           "App's settings",
                           account_app_id(account));
     else if (status == 404)
-        (void)failure_set(
-            failure, UPSTREAM_GITHUB, FAILURE_NOT_FOUND,
-            "GitHub knows no %.96s for this %s (404): grant it the %s, with %s",
-            place, account_app_id(account) == NULL ? "token" : "App",
-            place_is_organization(call->place) ? "organization"
-            : place_is_enterprise(call->place) ? "enterprise"
-                                               : "repository",
-            needed);
+        (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_NOT_FOUND,
+                          "GitHub knows no %.96s for this %s (404): grant it the %s, with %s",
+                          place, account_app_id(account) == NULL ? "token" : "App",
+                          place_is_organization(call->place) ? "organization"
+                          : place_is_enterprise(call->place) ? "enterprise"
+                                                             : "repository",
+                          needed);
     else if (status == 409)
         (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_CONFLICT, "GitHub: conflict (409)");
     else if (status == 422)

@@ -55,8 +55,8 @@ struct mint {
     const struct github_call *call;
 };
 
-/* An installation's id is asked for once, or told by a delivery; one that is not there any more (the
- * App was installed anew) is asked for once again. */
+/* An installation's id is asked for once, or told by a delivery; one that is not there any more
+ * (the App was installed anew) is asked for once again. */
 static bool
 mint_installation_token(void *arg, const char *key, struct rh_secret **token,
                         int64_t *expires_at_ms, struct failure *failure)
@@ -91,8 +91,8 @@ github_access_get(struct github *github, const struct github_call *call,
     struct mint mint = {.github = github, .call = call};
     char words[PLACE_WORDS_CAP], key[KEY_CAP];
 
-    access->account = call->as_app != NULL ? call->as_app
-                                           : accounts_for(github_accounts(github), call->place);
+    access->account =
+        call->as_app != NULL ? call->as_app : accounts_for(github_accounts(github), call->place);
     if (access->account == NULL)
         return failure_set(failure, UPSTREAM_GITHUB, FAILURE_CONFIGURATION,
                            "the configuration has no token or App for %.96s: give it an [owner "

@@ -34,8 +34,7 @@ static bool
 ask_installation(struct github *github, struct account *app, const struct buffer *path,
                  const char *place, int64_t *id, struct failure *failure)
 {
-    const struct github_call call = {
-        .method = "GET", .path = path, .place = place, .as_app = app};
+    const struct github_call call = {.method = "GET", .path = path, .place = place, .as_app = app};
     struct http_reply reply;
     cJSON *json = NULL;
     bool done = true;
@@ -127,9 +126,8 @@ github_installation_token(struct github *github, struct account *app, const char
     *expires_at_ms = 0;
     (void)buffer_addf(&path, "/app/installations/%" PRId64 "/access_tokens", id);
     if (github_send(github, &call, &reply, failure)) {
-        done = reply.status == 201
-                   ? github_read_token(&reply, token, expires_at_ms, failure)
-                   : token_refused(github, &call, &reply, permission, failure);
+        done = reply.status == 201 ? github_read_token(&reply, token, expires_at_ms, failure)
+                                   : token_refused(github, &call, &reply, permission, failure);
         http_reply_fini(&reply);
     }
     buffer_fini(&path);

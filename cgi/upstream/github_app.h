@@ -22,9 +22,9 @@ bool github_installation_find(struct github *github, struct account *app, const 
 
 /*
  * Mints a token of an installation, for one permission alone:
- * POST /app/installations/{id}/access_tokens. It is valid for an hour. FAILURE_NOT_FOUND where there
- * is no such installation any more, FAILURE_FORBIDDEN where it is suspended or lacks the permission.
- * `place` is for the words of a failure. On success the caller owns `*token`.
+ * POST /app/installations/{id}/access_tokens. It is valid for an hour. FAILURE_NOT_FOUND where
+ * there is no such installation any more, FAILURE_FORBIDDEN where it is suspended or lacks the
+ * permission. `place` is for the words of a failure. On success the caller owns `*token`.
  */
 bool github_installation_token(struct github *github, struct account *app, const char *place,
                                int64_t id, enum github_permission permission,

@@ -70,8 +70,7 @@ visit_page(const struct http_reply *reply, const char *member, github_visitor vi
            bool *goes_on, struct failure *failure)
 {
     cJSON *json = member == NULL ? json_parse_array(&reply->body) : json_parse(&reply->body);
-    const cJSON *items =
-        member == NULL ? json : cJSON_GetObjectItemCaseSensitive(json, member);
+    const cJSON *items = member == NULL ? json : cJSON_GetObjectItemCaseSensitive(json, member);
     const cJSON *item;
     bool good = cJSON_IsArray(items);
 
@@ -113,9 +112,8 @@ github_array(struct github *github, const struct github_call *call, const char *
             done = false;
             break;
         }
-        done = reply.status == 200
-                   ? visit_page(&reply, member, visit, arg, &goes_on, failure)
-                   : github_refused(github, &page, &reply, failure);
+        done = reply.status == 200 ? visit_page(&reply, member, visit, arg, &goes_on, failure)
+                                   : github_refused(github, &page, &reply, failure);
         goes_on = goes_on && reply.kept[0] != NULL &&
                   github_next_query(reply.kept[0], query, sizeof query);
         http_reply_fini(&reply);

@@ -19,9 +19,9 @@ typedef bool (*github_visitor)(const cJSON *item, void *arg);
 
 /*
  * Asks for the list at call->path (with per_page added where it has no query), page after page up
- * to `pages_max`, and calls `visit` for each of its items. `member` is NULL for a bare array; for an
- * object with the array in it (and with a Link header all the same) it is the array's name. Of the
- * next page's address only the query is taken: the path, and so the host, stay our own. Method,
+ * to `pages_max`, and calls `visit` for each of its items. `member` is NULL for a bare array; for
+ * an object with the array in it (and with a Link header all the same) it is the array's name. Of
+ * the next page's address only the query is taken: the path, and so the host, stay our own. Method,
  * keep and reply_max of the call are not looked at.
  */
 bool github_array(struct github *github, const struct github_call *call, const char *member,

@@ -26,8 +26,8 @@ void github_page_fini(struct github_page *page);
 
 /*
  * Asks for page `number` (from 1) of the list in `member`: call->path with `per_page` and `page`
- * added, so it has a query already, if an empty one. Method and reply_max of the call are not looked at. On success
- * the caller ends `*page`.
+ * added, so it has a query already, if an empty one. Method and reply_max of the call are not
+ * looked at. On success the caller ends `*page`.
  */
 bool github_page_get(struct github *github, const struct github_call *call, const char *member,
                      int number, struct github_page *page, struct failure *failure);

@@ -62,8 +62,7 @@ jit_body(const struct github_jit_request *request)
     }
     if (json_add_text(json, "name", request->name) &&
         json_add_number(json, "runner_group_id", request->group_id) &&
-        (request->work_folder == NULL ||
-         json_add_text(json, "work_folder", request->work_folder)))
+        (request->work_folder == NULL || json_add_text(json, "work_folder", request->work_folder)))
         text = cJSON_PrintUnformatted(json);
     cJSON_Delete(json);
     return text;
@@ -151,8 +150,7 @@ find_group(const struct github_page *page, const char *name, int64_t *id)
     {
         const char *text = json_text(item, "name");
 
-        if (text != NULL && strcasecmp(text, name) == 0 &&
-            !json_number(item, "id", RH_ID_MAX, id))
+        if (text != NULL && strcasecmp(text, name) == 0 && !json_number(item, "id", RH_ID_MAX, id))
             *id = 0;
     }
 }

@@ -39,8 +39,8 @@ enum github_deletion {
 
 /*
  * DELETE /{place}/actions/runners/{id}: the one safe way to take a runner away. `*deletion` is
- * GITHUB_BUSY where it fails. A place that the credential no longer sees is GITHUB_ABSENT too, which
- * GitHub does not tell apart; a 404 in other words than the API's fails.
+ * GITHUB_BUSY where it fails. A place that the credential no longer sees is GITHUB_ABSENT too,
+ * which GitHub does not tell apart; a 404 in other words than the API's fails.
  */
 bool github_runner_delete(struct github *github, const char *place, int64_t id,
                           enum github_deletion *deletion, struct failure *failure);

@@ -110,9 +110,9 @@ static enum rh_error
 signed_part(const char *app_id, int64_t now_s, char out[SIGNED_CAP])
 {
     char claims[CLAIMS_CAP];
-    int len = snprintf(claims, sizeof claims,
-                       "{\"iat\":%" PRId64 ",\"exp\":%" PRId64 ",\"iss\":\"%s\"}",
-                       now_s - RH_APP_JWT_BACK_S, now_s + RH_APP_JWT_LIFE_S, app_id);
+    int len =
+        snprintf(claims, sizeof claims, "{\"iat\":%" PRId64 ",\"exp\":%" PRId64 ",\"iss\":\"%s\"}",
+                 now_s - RH_APP_JWT_BACK_S, now_s + RH_APP_JWT_LIFE_S, app_id);
 
     memcpy(out, HEADER ".", sizeof HEADER ".");
     return base64url(claims, (size_t)len, out + sizeof HEADER, SIGNED_CAP - sizeof HEADER);
@@ -128,8 +128,7 @@ sign(EVP_PKEY *pkey, const char *text, unsigned char **signature, size_t *signat
     enum rh_error error = RH_ERR_CRYPTO;
 
     *signature = NULL;
-    if (context == NULL ||
-        EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, pkey) != 1 ||
+    if (context == NULL || EVP_DigestSignInit(context, NULL, EVP_sha256(), NULL, pkey) != 1 ||
         EVP_DigestSign(context, NULL, signature_len, bytes, strlen(text)) != 1)
         goto out;
     *signature = malloc(*signature_len);

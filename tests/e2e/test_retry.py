@@ -249,6 +249,20 @@ def test_restart_with_a_job_that_waits(site):
     assert len(site.nomad.dispatches) == 1
 
 
+def test_a_restart_after_a_token_was_mended_tries_at_once(site):
+    site.configure("server", retry_initial=600, retry_max=600)
+    process = site.serve_socket()
+    site.github.tokens = {"ghp_mended_0123456789"}
+    delivery = workflow_job()
+    with site.fastcgi(process) as connection:
+        assert connection.post(delivery).status == 202
+    site.wait_for_event(event="dispatch", job=delivery.id, outcome="retry")
+    assert process.stop() == 0
+    site.secret_file("github-token", "ghp_mended_0123456789")
+    site.serve_socket()
+    site.wait_for_dispatch(delivery)
+
+
 def test_killed_between_the_answer_and_the_dispatch(site):
     process = site.serve_socket()
     fault = Delay(applied=True)

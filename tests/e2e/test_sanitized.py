@@ -5,6 +5,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -39,7 +40,13 @@ def whole_way(site, launcher=(), env=None):
     process = site.serve_socket(launcher=launcher, env=env)
     post = poster(site, process)
     deliveries = [workflow_job(repository=f"octo/r{n % 6}") for n in range(36)]
-    assert set(post_all(post, deliveries)) == {202}
+
+    def reload_and_post(delivery):
+        process.send(signal.SIGHUP)
+        return post(delivery)
+
+    assert set(post_all(reload_and_post, deliveries)) == {202}
+    site.wait_for_event(event="reload", outcome="reloaded")
     assert set(post_all(post, deliveries[:8])) == {200}
     assert post(ping()).status == 200
     assert post(workflow_job(secret="another")).status == 403

@@ -204,7 +204,7 @@ static int
 obey(const struct workplace *place, struct dispatcher *dispatcher)
 {
     const struct webhook webhook = {
-        .config = place->config, .ledger = place->ledger, .log = place->log};
+        .setups = place->setups, .ledger = place->ledger, .log = place->log};
     char *line = NULL;
     size_t line_cap = 0;
     bool understood = true;
@@ -244,7 +244,7 @@ main(int argc, char **argv)
         (void)fprintf(stderr, "%s: %s\n", argv[0], reason.text);
         goto out;
     }
-    dispatcher = dispatcher_new(place.config, place.ledger, place.log);
+    dispatcher = dispatcher_new(place.setups, place.ledger, place.log);
     if (dispatcher != NULL)
         status = obey(&place, dispatcher);
 out:

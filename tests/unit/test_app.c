@@ -17,7 +17,8 @@
 
 #define NOW_S INT64_C(1795600800)
 
-/* The key in PEM form: PKCS #8, or PKCS #1 as GitHub gives it; with a passphrase where one is given.
+/* The key in PEM form: PKCS #8, or PKCS #1 as GitHub gives it; with a passphrase where one is
+ * given.
  */
 static struct rh_secret *
 pem_of(EVP_PKEY *pkey, bool is_traditional, const char *passphrase)
@@ -175,8 +176,8 @@ static void
 ids_that_are_none(void **state)
 {
     static const char *const ids[] = {
-        "", "1 2", "a\"b", "1\n", "a/b",
-        "12345678901234567890123456789012345678901234567890123456789012345"};
+        "",    "1 2", "a\"b",
+        "1\n", "a/b", "12345678901234567890123456789012345678901234567890123456789012345"};
     EVP_PKEY *pkey = EVP_RSA_gen(2048);
     struct rh_secret *key = pem_of(pkey, false, NULL);
 

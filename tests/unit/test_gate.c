@@ -338,6 +338,25 @@ asking_anew_lets_a_probe_go_at_once(void **state)
     assert_int_equal(gate_at(*state, "github", NOW_MS).state, GATE_OPEN);
 }
 
+static void
+asking_anew_makes_what_waits_for_it_due(void **state)
+{
+    struct ledger *ledger = *state;
+
+    for (int64_t id = 1; id <= 3; id++)
+        enter(ledger, id, "o/r", 10);
+    fail_at(ledger, "nomad", NOW_MS, 86400000);
+    change(ledger, "UPDATE job SET next_attempt_at_ms = 99;"
+                   "UPDATE job SET held_by = 'nomad' WHERE id = 1;"
+                   "UPDATE job SET held_by = 'github' WHERE id = 2"); /* whose gate is open */
+    assert_int_equal(ledger_write(ledger, gate_ask_anew, NULL, NULL), LEDGER_OK);
+    assert_string_equal(text_of(ledger, "SELECT group_concat(next_attempt_at_ms, ' ') FROM"
+                                        " (SELECT next_attempt_at_ms FROM job ORDER BY id)")
+                            .bytes,
+                        "0 99 99");
+    assert_string_equal(text_of(ledger, "SELECT held_by FROM job WHERE id = 1").bytes, "nomad");
+}
+
 int
 main(void)
 {
@@ -357,6 +376,7 @@ main(void)
         ON_LEDGER(one_order_at_a_time_probes),
         ON_LEDGER(what_waited_for_it_goes_out_when_it_opens),
         ON_LEDGER(asking_anew_lets_a_probe_go_at_once),
+        ON_LEDGER(asking_anew_makes_what_waits_for_it_due),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

@@ -166,7 +166,8 @@ a_name_is_escaped(void **state)
     struct failure failure;
 
     upstream_sample_script(sample, script, COUNT(script));
-    assert_true(github_runner_find(sample->github, "repos/o/r", "a&b=c d/\xc3\xa9", &runner, &failure));
+    assert_true(
+        github_runner_find(sample->github, "repos/o/r", "a&b=c d/\xc3\xa9", &runner, &failure));
     assert_false(runner.is_registered);
     upstream_sample_asked(
         sample, 0,
@@ -341,8 +342,8 @@ what_becomes_of_a_deletion(void **state)
         enum github_deletion deletion;
 
         upstream_sample_script(sample, &rows[i].answer, 1);
-        assert_true(
-            github_runner_delete(sample->github, "repos/o/r", 9007199254740991, &deletion, &failure));
+        assert_true(github_runner_delete(sample->github, "repos/o/r", 9007199254740991, &deletion,
+                                         &failure));
         assert_int_equal(deletion, rows[i].want);
         upstream_sample_asked(sample, 0, "DELETE /repos/o/r/actions/runners/9007199254740991");
     }

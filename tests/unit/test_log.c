@@ -250,6 +250,118 @@ lines_of_threads_never_mix(void **state)
     free(text);
 }
 
+static size_t
+lines_in(const char *name)
+{
+    char *text = scratch_read(name);
+    size_t lines = 0;
+
+    for (char *line = text, *end; *line != '\0'; line = end + 1, lines++) {
+        end = strchr(line, '\n');
+        assert_non_null(end);
+        assert_memory_equal(line, "time=", 5);
+    }
+    free(text);
+    return lines;
+}
+
+static void
+a_log_that_was_moved_away_is_made_anew(void **state)
+{
+    (void)state;
+    struct log *log = log_open(scratch_path("log").text);
+
+    log_message(log, LOG_LEVEL_INFO, "e", "before");
+    assert_int_equal(rename(scratch_path("log").text, scratch_path("log.1").text), 0);
+    log_message(log, LOG_LEVEL_INFO, "e", "between");
+    assert_true(log_reopen(log, scratch_path("log").text));
+    log_message(log, LOG_LEVEL_INFO, "e", "after");
+    assert_true(log_reopen(log, scratch_path("other").text));
+    log_message(log, LOG_LEVEL_INFO, "e", "elsewhere");
+    log_close(log);
+    assert_int_equal(lines_in("log.1"), 2);
+    assert_int_equal(lines_in("log"), 1);
+    assert_int_equal(lines_in("other"), 1);
+}
+
+static void
+a_log_that_cannot_be_opened_anew_goes_on_where_it_was(void **state)
+{
+    (void)state;
+    struct log *log = log_open(scratch_path("log").text);
+
+    assert_false(log_reopen(log, scratch_path("nowhere/log").text));
+    assert_int_equal(errno, ENOENT);
+    log_message(log, LOG_LEVEL_INFO, "e", "still here");
+    log_close(log);
+    assert_int_equal(lines_in("log"), 1);
+}
+
+/* Standard error stays what it is, whatever the log was moved to. */
+static void
+a_log_comes_back_to_standard_error(void **state)
+{
+    (void)state;
+    int kept = dup(STDERR_FILENO);
+    int fd = open(scratch_path("stderr").text, O_WRONLY | O_CREAT | O_APPEND, 0600);
+    struct log *log;
+
+    assert_int_equal(dup2(fd, STDERR_FILENO), STDERR_FILENO);
+    log = log_open(NULL);
+    log_message(log, LOG_LEVEL_INFO, "e", "one");
+    assert_true(log_reopen(log, scratch_path("log").text));
+    (void)fprintf(stderr, "time=now, of another\n");
+    log_message(log, LOG_LEVEL_INFO, "e", "two");
+    assert_true(log_reopen(log, NULL));
+    log_message(log, LOG_LEVEL_INFO, "e", "three");
+    log_close(log);
+    assert_int_equal(dup2(kept, STDERR_FILENO), STDERR_FILENO);
+    (void)close(kept);
+    (void)close(fd);
+    assert_int_equal(lines_in("stderr"), 3);
+    assert_int_equal(lines_in("log"), 1);
+}
+
+static void
+a_program_without_a_standard_error_logs_to_nobody(void **state)
+{
+    (void)state;
+    int kept = dup(STDERR_FILENO);
+    struct log *log;
+
+    (void)close(STDERR_FILENO);
+    log = log_open(NULL);
+    assert_int_equal(dup2(kept, STDERR_FILENO), STDERR_FILENO);
+    (void)close(kept);
+    assert_non_null(log);
+    log_close(log);
+}
+
+static void
+no_line_is_lost_or_torn_while_it_is_opened_anew(void **state)
+{
+    (void)state;
+    struct log *log = log_open(scratch_path("log-0").text);
+    pthread_t threads[WRITERS];
+    size_t lines = 0;
+    char name[24];
+
+    for (size_t i = 0; i < WRITERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, write_lines, log), 0);
+    for (int i = 1; i < 50; i++) {
+        (void)snprintf(name, sizeof name, "log-%d", i);
+        assert_true(log_reopen(log, scratch_path(name).text));
+    }
+    for (size_t i = 0; i < WRITERS; i++)
+        assert_int_equal(pthread_join(threads[i], NULL), 0);
+    log_close(log);
+    for (int i = 0; i < 50; i++) {
+        (void)snprintf(name, sizeof name, "log-%d", i);
+        lines += lines_in(name);
+    }
+    assert_int_equal(lines, WRITERS * LINES);
+}
+
 int
 main(void)
 {
@@ -263,6 +375,12 @@ main(void)
         cmocka_unit_test_setup(a_file_that_cannot_be_opened, scratch_clear),
         cmocka_unit_test_setup(a_log_that_cannot_be_written_stops_nobody, scratch_clear),
         cmocka_unit_test_setup(lines_of_threads_never_mix, scratch_clear),
+        cmocka_unit_test_setup(a_log_that_was_moved_away_is_made_anew, scratch_clear),
+        cmocka_unit_test_setup(a_log_that_cannot_be_opened_anew_goes_on_where_it_was,
+                               scratch_clear),
+        cmocka_unit_test_setup(a_log_comes_back_to_standard_error, scratch_clear),
+        cmocka_unit_test_setup(a_program_without_a_standard_error_logs_to_nobody, scratch_clear),
+        cmocka_unit_test_setup(no_line_is_lost_or_torn_while_it_is_opened_anew, scratch_clear),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

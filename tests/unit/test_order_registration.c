@@ -71,8 +71,7 @@ claim_at(struct ledger *ledger, int64_t now_ms, struct order *order)
                                 .registers = registers,
                                 .tokens = "[]",
                                 .out = order};
-    struct order_look look = {
-        .now_ms = now_ms, .limits = limits, .content_per_minute = PER_MINUTE};
+    struct order_look look = {.now_ms = now_ms, .limits = limits, .content_per_minute = PER_MINUTE};
     enum ledger_error due = ledger_read(ledger, order_is_due, &look, NULL);
     enum ledger_error error = ledger_write(ledger, order_claim, &claim, NULL);
 
@@ -92,9 +91,10 @@ claimed(struct ledger *ledger)
 static struct text
 runners(struct ledger *ledger)
 {
-    return text_of(ledger, "SELECT group_concat(n || ' ' || state || ' ' || place || ' ' || jit || ' '"
-                           " || github_id || ' ' || coalesce(job_id, '-') || ' ' || (sent_at_ms > 0),"
-                           " ', ') FROM (SELECT * FROM runner ORDER BY made_for, n)");
+    return text_of(ledger,
+                   "SELECT group_concat(n || ' ' || state || ' ' || place || ' ' || jit || ' '"
+                   " || github_id || ' ' || coalesce(job_id, '-') || ' ' || (sent_at_ms > 0),"
+                   " ', ') FROM (SELECT * FROM runner ORDER BY made_for, n)");
 }
 
 static struct text
@@ -102,10 +102,11 @@ job(struct ledger *ledger, int64_t id)
 {
     char sql[200];
 
-    (void)snprintf(sql, sizeof sql,
-                   "SELECT state || ' ' || pool || ' ' || origin || ' ' || coalesce(last_error, '-')"
-                   " || ' ' || (runner IS NOT NULL) FROM job WHERE id = %lld",
-                   (long long)id);
+    (void)snprintf(
+        sql, sizeof sql,
+        "SELECT state || ' ' || pool || ' ' || origin || ' ' || coalesce(last_error, '-')"
+        " || ' ' || (runner IS NOT NULL) FROM job WHERE id = %lld",
+        (long long)id);
     return text_of(ledger, sql);
 }
 
@@ -129,10 +130,8 @@ fail_order(struct ledger *ledger, const struct order *order, bool is_certain, bo
 static bool
 send(struct ledger *ledger, const struct order *order, int64_t github_id)
 {
-    struct order_step step = {.order = order,
-                              .owner = ledger_owner(ledger),
-                              .now_ms = NOW_MS,
-                              .github_id = github_id};
+    struct order_step step = {
+        .order = order, .owner = ledger_owner(ledger), .now_ms = NOW_MS, .github_id = github_id};
 
     assert_int_equal(ledger_write(ledger, order_sent, &step, NULL), LEDGER_OK);
     return step.wanted;
@@ -218,7 +217,8 @@ one_whose_dispatch_got_no_answer_keeps_its_name(void **state)
     assert_string_equal(runners(*state).bytes, "1 retiring orgs/o 1 4711 - 1");
 }
 
-/* Cancelled between the mint and the dispatch: the registration is known to whoever takes it away. */
+/* Cancelled between the mint and the dispatch: the registration is known to whoever takes it away.
+ */
 static void
 one_that_is_not_wanted_leaves_its_registration_known(void **state)
 {

@@ -81,16 +81,11 @@ whose_jobs_a_runner_can_be_given(void **state)
         const char *repository;
         bool covers;
     } rows[] = {
-        {"repos/octo/hello", "octo/hello", true},
-        {"repos/octo/hello", "Octo/Hello", true},
-        {"repos/octo/hello", "octo/hello2", false},
-        {"repos/octo/hello", "other/hello", false},
-        {"orgs/octo", "octo/hello", true},
-        {"orgs/Octo", "octo/other", true},
-        {"orgs/octo", "octopus/hello", false},
-        {"orgs/octo", "oct/hello", false},
-        {"enterprises/e", "anyone/anything", true},
-        {"octo", "octo/hello", false},
+        {"repos/octo/hello", "octo/hello", true},   {"repos/octo/hello", "Octo/Hello", true},
+        {"repos/octo/hello", "octo/hello2", false}, {"repos/octo/hello", "other/hello", false},
+        {"orgs/octo", "octo/hello", true},          {"orgs/Octo", "octo/other", true},
+        {"orgs/octo", "octopus/hello", false},      {"orgs/octo", "oct/hello", false},
+        {"enterprises/e", "anyone/anything", true}, {"octo", "octo/hello", false},
     };
 
     (void)state;

@@ -136,10 +136,10 @@ def workflow_job(action="queued", *, repository="octo-harbor/lighthouse", fork=F
     return delivery
 
 
-def ping():
+def ping(secret=WEBHOOK_SECRET):
     return Delivery({"zen": "Keep it logically awesome.", "hook_id": 488120366,
                      "hook": {"type": "Repository", "id": 488120366, "events": ["workflow_job"]},
-                     "repository": {"full_name": "octo-harbor/lighthouse"}}, "ping")
+                     "repository": {"full_name": "octo-harbor/lighthouse"}}, "ping", secret=secret)
 
 
 def push():

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import sqlite3
 import subprocess
 import tempfile
@@ -190,6 +191,13 @@ class Site:
 
     def fastcgi(self, process, **options):
         return FastCgiConnection(process.address, **options)
+
+    def reload(self, process=None, outcome="reloaded"):
+        """Has runhook read its configuration again, and waits for the log line that says how that
+        ended; returns it."""
+        seen = len(self.events(event="reload", outcome=outcome))
+        (process or self.front.backend).send(signal.SIGHUP)
+        return self.wait_for_event(seen + 1, event="reload", outcome=outcome)
 
     # -- what there is to see -----------------------------------------------------------------
 
