@@ -38,6 +38,16 @@ static const struct hooks_verb verbs[] = {
      "OWNER|OWNER/REPO... --url URL [--organization ORG] [--topic TOPIC]\n"
      "               [--archived] [--forks] [--json]",
      "Has GitHub send a ping to each webhook of this URL.\n", hooks_ping},
+    {"redeliver",
+     "[OWNER|OWNER/REPO...] [--organization ORG] [--url URL] [--since 3d]\n"
+     "               [--topic TOPIC] [--archived] [--forks] [--dry-run] [--json]\n"
+     "       redeliver --app [--app-of OWNER] [--url URL] [--since 3d] [--dry-run] [--json]",
+     "Has GitHub send again what it could not deliver: of the webhooks of these, or of all that\n"
+     "the ledger knows, each workflow_job that failed since a span (90m, 12h, 3d) or a time (as\n"
+     "2026-01-31T12:00:00Z), and that no later attempt brought. GitHub keeps three days. `serve`\n"
+     "does it by itself, once for each; this asks again. The ledger is told, and the requests\n"
+     "keep to [github] content_per_minute.\n",
+     hooks_redeliver},
 };
 static const size_t verbs_len = sizeof verbs / sizeof verbs[0];
 

@@ -14,10 +14,8 @@
 #include "hooks/hook_plan.h"
 #include "upstream/github_app_hook.h"
 
-/* The App that is meant: that of the owner, or else the only one that there is. NULL, with a
- * message, where it cannot be told. */
-static struct account *
-find_app(struct hooks_desk *desk, const char *owner)
+struct account *
+hooks_app_find(struct hooks_desk *desk, const char *owner)
 {
     struct account *found = NULL, *account;
     char place[PLACE_CAP];
@@ -119,7 +117,7 @@ hooks_app_install(const struct invocation *invocation, const struct hooks_option
 
     hooks_round_warn(options);
     if (hooks_desk_open(&desk, invocation))
-        app = find_app(&desk, options->app_of);
+        app = hooks_app_find(&desk, options->app_of);
     if (app != NULL) {
         hooks_report_init(&report, hooks_given(options, HOOKS_DRY_RUN));
         done = install(&desk, app, options, &result, &failure);

@@ -30,6 +30,7 @@ static const struct flag {
     {"--organization", HOOKS_ORGANIZATION, VALUE(organization), "the name of an organization"},
     {"--app", HOOKS_APP, 0, NULL},
     {"--app-of", HOOKS_APP_OF, VALUE(app_of), "the NAME of an [owner NAME] that has an App"},
+    {"--since", HOOKS_SINCE, VALUE(since), "a span or a time"},
     {"--secret", HOOKS_SECRET, 0, NULL},
     {"--dry-run", HOOKS_DRY_RUN, 0, NULL},
     {"--json", HOOKS_JSON, 0, NULL},

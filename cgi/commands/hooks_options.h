@@ -20,6 +20,7 @@ enum hooks_flags {
     HOOKS_DRY_RUN = 1 << 8,
     HOOKS_JSON = 1 << 9,
     HOOKS_INSECURE_URL = 1 << 10,
+    HOOKS_SINCE = 1 << 11,
     /* Which repositories are meant by an owner's name: */
     HOOKS_CHOICE = HOOKS_TOPIC | HOOKS_ARCHIVED | HOOKS_FORKS,
 };
@@ -33,6 +34,7 @@ struct hooks_options {
     const char *topic;
     const char *organization;
     const char *app_of;
+    const char *since;
 };
 
 /*

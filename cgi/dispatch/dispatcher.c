@@ -9,12 +9,14 @@
 
 #include "audit/auditor.h"
 #include "audit/discovery.h"
+#include "audit/redelivery.h"
 #include "audit/rollcall.h"
 #include "clock/clock.h"
 #include "config/pool.h"
 #include "dispatch/story.h"
 #include "ledger/audit.h"
 #include "ledger/gate.h"
+#include "ledger/hook.h"
 #include "ledger/job.h"
 #include "ledger/repository.h"
 #include "ledger/upkeep.h"
@@ -29,12 +31,17 @@
 #define HOUR_S INT64_C(3600)
 #define DAY_MS (24 * HOUR_S * 1000)
 
+/* Of several processes that start together, one sweeps a webhook. */
+#define SWEPT_LATELY_MS (60 * 1000)
+
 /* What there is to do, and when. */
 struct due {
     struct upkeep upkeep;
     bool has_upkeep; /* now */
     bool discovers;
     struct repository_due repository;
+    bool redelivers;
+    struct hook_due hook;
     int64_t at_ms; /* the next piece of work; INT64_MAX for none */
 };
 
@@ -123,6 +130,19 @@ write_one(struct dispatcher *dispatcher, ledger_work work, void *arg)
     return false;
 }
 
+/* Enters the Apps' webhooks; and where this is a process that stays, it may have been away while
+ * any of them delivered. With another setup, what was refused may be allowed by now. */
+static bool
+prepare_hooks(struct dispatcher *dispatcher)
+{
+    int64_t now_ms = clock_now_ms();
+    struct redelivery_apps apps = {.accounts = dispatcher->setup->accounts, .now_ms = now_ms};
+    struct hook_start start = {.now_ms = now_ms, .pause_ms = SWEPT_LATELY_MS};
+
+    return write_one(dispatcher, redelivery_enter_apps, &apps) &&
+           (dispatcher->workers_len == 0 || write_one(dispatcher, hook_make_due, &start));
+}
+
 /* Brings the ledger in line with the configuration, which may have been changed: pools that are no
  * more, repositories that it names. False where it has to be tried again. */
 static bool
@@ -141,7 +161,7 @@ prepare(struct dispatcher *dispatcher)
 
         done = write_one(dispatcher, repository_enter, &entry);
     }
-    return done;
+    return done && prepare_hooks(dispatcher);
 }
 
 /* Rests until a call after `seen`, or for `rest_ms` where that is over 0. False when it is time to
@@ -268,12 +288,13 @@ may_call_roll(struct dispatcher *dispatcher, const struct config *config)
     return may;
 }
 
-/* Audits and discovers, what is due. What it set free may be for a thread that rests. */
+/* Audits, asks for redeliveries and discovers, what is due. What it set free may be for a thread
+ * that rests. */
 static enum work_end
 follow_up(struct dispatcher *dispatcher, const struct tools *tools)
 {
     static enum work_end (*const looks[])(const struct tools *) = {
-        auditor_look, auditor_look_at_job, discovery_look};
+        auditor_look, auditor_look_at_job, redelivery_look, discovery_look};
     enum work_end end = WORK_NONE;
 
     if (may_call_roll(dispatcher, tools->config))
@@ -441,6 +462,10 @@ read_next_due(struct ledger_txn *txn, void *arg)
         error = repository_next_due(txn, &due->repository);
     if (error == LEDGER_OK && due->discovers && due->repository.due_ms < due->at_ms)
         due->at_ms = due->repository.due_ms;
+    if (error == LEDGER_OK && due->redelivers)
+        error = hook_next_due(txn, &due->hook);
+    if (error == LEDGER_OK && due->redelivers && due->hook.due_ms < due->at_ms)
+        due->at_ms = due->hook.due_ms;
     return error;
 }
 
@@ -459,7 +484,8 @@ look_at_time(struct dispatcher *dispatcher)
                       .discovers = config->audit.discover_interval_s > 0,
                       .repository = {.now_ms = now_ms,
                                      .window_ms = config->audit.discover_window_s * 1000,
-                                     .named = dispatcher->setup->repositories}};
+                                     .named = dispatcher->setup->repositories},
+                      .redelivers = config->audit.redeliver_interval_s > 0};
     struct rh_reason reason;
 
     if (ledger_read(dispatcher->ledger, read_next_due, &due, &reason) != LEDGER_OK) {

@@ -2,7 +2,8 @@
  * The dispatcher: gives waiting jobs their runners, and follows those to their end. Each of its
  * threads takes up one piece of work after another and does its steps in plain blocking order: a
  * job's dispatch first (dispatch/story.h), else an audit that is due (audit/auditor.h), else a
- * repository that is to be asked for its runs (audit/discovery.h).
+ * webhook whose failed deliveries are to be asked for again (audit/redelivery.h), else a repository
+ * that is to be asked for its runs (audit/discovery.h).
  * SPDX-License-Identifier: MIT
  */
 #ifndef DISPATCH_DISPATCHER_H

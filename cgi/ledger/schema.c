@@ -243,15 +243,17 @@ static const char schema_3[] =
     "CREATE TABLE content (id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT;"
     "CREATE INDEX content_at ON content (at_ms);"
 
-    /* Webhooks that deliveries came from: `place` as above, or 'app' for a GitHub App's own. Its
-     * deliveries were seen up to `swept_to_ms`. */
+    /* Webhooks whose failed deliveries are asked for again: see ledger/hook.h. Those up to
+     * `swept_to_ms` were. */
     "CREATE TABLE hook ("
     "  place TEXT NOT NULL COLLATE NOCASE,"
     "  id INTEGER NOT NULL," /* 0 for an App's */
     "  seen_at_ms INTEGER NOT NULL,"
     "  sweep_at_ms INTEGER NOT NULL,"
+    "  looked_at_ms INTEGER NOT NULL DEFAULT 0,"
     "  swept_to_ms INTEGER NOT NULL DEFAULT 0,"
-    "  note TEXT," /* why the last look failed */
+    "  gone_at_ms INTEGER NOT NULL DEFAULT 0," /* when GitHub did not know it; 0 while it does */
+    "  note TEXT,"                             /* why the last look failed */
     "  PRIMARY KEY (place, id)"
     ") STRICT, WITHOUT ROWID;"
     /* Deliveries that GitHub was asked for again: once each. */

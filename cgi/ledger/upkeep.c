@@ -139,6 +139,8 @@ purge(struct ledger_txn *txn, struct upkeep *upkeep)
 #define AHEAD_RUNNING "job WHERE audit_at_ms > 0 AND audit_at_ms > ?1"
 #define AHEAD_REPOSITORIES "repository WHERE discover_at_ms > ?1"
 #define AHEAD_UPSTREAMS "upstream WHERE shut_until_ms > ?1"
+/* One that refuses us is left alone for a day: see audit/redelivery.c. */
+#define AHEAD_HOOKS "hook WHERE sweep_at_ms > ?1 + 86400000"
 
 /* Makes due what lies ahead of all that the configuration can put off. */
 static enum ledger_error
@@ -151,6 +153,8 @@ pull_back(struct ledger_txn *txn, struct upkeep *upkeep)
         "UPDATE repository SET discover_at_ms = ?2 WHERE name IN (SELECT name "
         "FROM " AHEAD_REPOSITORIES ")",
         "UPDATE upstream SET shut_until_ms = 1 WHERE name IN (SELECT name FROM " AHEAD_UPSTREAMS
+        ")",
+        "UPDATE hook SET sweep_at_ms = ?2 WHERE (place, id) IN (SELECT place, id FROM " AHEAD_HOOKS
         ")"};
 
     for (size_t i = 0; i < sizeof pulls / sizeof pulls[0]; i++) {
@@ -170,11 +174,12 @@ pull_back(struct ledger_txn *txn, struct upkeep *upkeep)
 static enum ledger_error
 find_ahead(struct ledger_txn *txn, const struct upkeep *upkeep, bool *found)
 {
-    struct statement statement = txn_prepare(
-        txn,
-        "SELECT EXISTS (SELECT 1 FROM " AHEAD_JOBS ") OR EXISTS (SELECT 1 FROM " AHEAD_RUNNERS
-        ") OR EXISTS (SELECT 1 FROM " AHEAD_RUNNING ") OR EXISTS (SELECT 1 FROM " AHEAD_REPOSITORIES
-        ") OR EXISTS (SELECT 1 FROM " AHEAD_UPSTREAMS ")");
+    struct statement statement = txn_prepare(txn, "SELECT EXISTS (SELECT 1 FROM " AHEAD_JOBS
+                                                  ") OR EXISTS (SELECT 1 FROM " AHEAD_RUNNERS
+                                                  ") OR EXISTS (SELECT 1 FROM " AHEAD_RUNNING
+                                                  ") OR EXISTS (SELECT 1 FROM " AHEAD_REPOSITORIES
+                                                  ") OR EXISTS (SELECT 1 FROM " AHEAD_UPSTREAMS
+                                                  ") OR EXISTS (SELECT 1 FROM " AHEAD_HOOKS ")");
     int code;
 
     bind_number(&statement, upkeep->now_ms + upkeep->horizon_ms);

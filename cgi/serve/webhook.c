@@ -11,6 +11,8 @@
 #include <runhook/runhook.h>
 
 #include "clock/clock.h"
+#include "config/place.h"
+#include "ledger/hook.h"
 #include "serve/verdict.h"
 #include "work/tools.h"
 
@@ -92,29 +94,73 @@ parse(const struct request *request, const char *body, size_t body_len, struct a
     return delivery;
 }
 
+/* The webhook that a delivery of a job came from, as far as its headers tell: they are not signed,
+ * the repository is. Where they do not, as of a GitHub App's, which the configuration names, or of
+ * an enterprise's, `place` is "". */
+static void
+find_hook(const struct request *request, const struct rh_workflow_job *job, char place[PLACE_CAP],
+          struct hook_sighting *hook)
+{
+    const char *id = variable(request, "HTTP_X_GITHUB_HOOK_ID");
+    const char *type = variable(request, "HTTP_X_GITHUB_HOOK_INSTALLATION_TARGET_TYPE");
+    size_t digits = strspn(id, "0123456789");
+    char owner[PLACE_CAP];
+    bool found = false;
+
+    *hook = (struct hook_sighting){.place = place, .now_ms = clock_now_ms()};
+    if (digits > 0 && digits <= 16 && id[digits] == '\0')
+        hook->id = strtoll(id, NULL, 10);
+    place[0] = '\0';
+    if (strcmp(type, "repository") == 0) {
+        found = place_of_repository(job->repository, place);
+    } else if (strcmp(type, "organization") == 0 && place_of_repository(job->repository, place)) {
+        place_owner(place, owner);
+        found = place_of_owner(owner, place);
+    }
+    if (!found || hook->id < 1 || hook->id > RH_ID_MAX)
+        place[0] = '\0';
+}
+
+/* What a delivery brings: news of a job, and of the webhook that sent it. */
+struct news {
+    struct job_report report;
+    struct hook_sighting hook;
+};
+
+static enum ledger_error
+apply(struct ledger_txn *txn, void *arg)
+{
+    struct news *news = arg;
+    enum ledger_error error = report_apply(txn, &news->report);
+
+    return error == LEDGER_OK && news->hook.place[0] != '\0' ? hook_seen(txn, &news->hook) : error;
+}
+
 /* Brings a verdict into the ledger. Only what is on disk is answered 202. */
 static void
-record(const struct webhook *webhook, const struct config *config,
-       const struct rh_workflow_job *job, const struct verdict *verdict, const char *guid,
+record(const struct webhook *webhook, struct news *news, const struct verdict *verdict,
        struct answer *answer)
 {
-    struct job_report report = tools_report(config, job, verdict->event, verdict->pool, guid);
+    const struct job_report *report = &news->report;
     struct rh_reason reason;
 
-    if (ledger_write(webhook->ledger, report_apply, &report, &reason) != LEDGER_OK)
+    if (ledger_write(webhook->ledger, apply, news, &reason) != LEDGER_OK)
         answer_set(answer, OUTCOME_UNAVAILABLE, "not taken, since it could not be stored: %s",
                    reason.text);
-    else if (verdict->outcome == OUTCOME_ACCEPTED && report.before != JOB_NONE)
+    else if (verdict->outcome == OUTCOME_ACCEPTED && report->before != JOB_NONE)
         answer_set(answer, OUTCOME_DUPLICATE, "the job is known already: %s",
-                   job_state_text(report.before));
-    answer->is_news = report.after != report.before;
+                   job_state_text(report->before));
+    answer->is_news = report->after != report->before;
 }
 
 static void
 take_delivery(const struct webhook *webhook, const struct config *config,
-              const struct rh_delivery *delivery, const char *guid, struct answer *answer)
+              const struct request *request, const struct rh_delivery *delivery, const char *guid,
+              struct answer *answer)
 {
     struct verdict verdict;
+    char place[PLACE_CAP];
+    struct news news;
 
     verdict_reach(config, delivery, clock_now_ms() / 1000, &verdict);
     answer_set(answer, verdict.outcome, "%s", verdict.reason);
@@ -122,8 +168,11 @@ take_delivery(const struct webhook *webhook, const struct config *config,
         answer->job_id = delivery->job.id;
     if (verdict.pool != NULL)
         (void)snprintf(answer->pool, sizeof answer->pool, "%s", verdict.pool->name);
-    if (verdict.is_reported)
-        record(webhook, config, &delivery->job, &verdict, guid, answer);
+    if (!verdict.is_reported)
+        return;
+    news.report = tools_report(config, &delivery->job, verdict.event, verdict.pool, guid);
+    find_hook(request, &delivery->job, place, &news.hook);
+    record(webhook, &news, &verdict, answer);
 }
 
 static void
@@ -193,7 +242,7 @@ receive(const struct webhook *webhook, const struct request *request, struct ans
         break;
     }
     if (delivery != NULL)
-        take_delivery(webhook, setup->config, delivery, guid, answer);
+        take_delivery(webhook, setup->config, request, delivery, guid, answer);
     log_delivery(webhook, request, guid, delivery, answer);
     rh_delivery_free(delivery);
     free(body);

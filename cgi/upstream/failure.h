@@ -50,6 +50,7 @@ struct failure {
     enum failure_kind kind;
     enum upstream upstream;
     long status;            /* the HTTP status; 0 where there was no answer */
+    bool is_apis_word;      /* GitHub's API itself said so: see github_is_api_error */
     int64_t retry_after_ms; /* what the upstream asked to wait; -1 where it did not say */
     char owner[FAILURE_OWNER_CAP]; /* whose account at GitHub alone is in trouble; "" for all */
     struct rh_reason text;  /* one sentence for the person who has to act, without any secret */

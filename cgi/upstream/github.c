@@ -182,6 +182,7 @@ github_refused(struct github *github, const struct github_call *call,
 {
     refuse(github, call, reply, failure);
     failure->status = reply->status;
+    failure->is_apis_word = github_is_api_error(reply);
     failure->retry_after_ms = reply->retry_after_ms;
     return false;
 }

@@ -91,6 +91,19 @@ test_each_outcome_has_its_row(void **state)
 }
 
 static void
+test_each_outcome_of_a_redelivery_has_its_row(void **state)
+{
+    static const char heading[] = "### event=redelivery\n";
+    static const char *const rows[] = {"| `asked` | ", "| `hook_gone` | ", "| `retry` | "};
+    struct wanted none = {.begin = "none"};
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++)
+        expect_one_row(heading, rows[i]);
+    assert_int_equal(read_rows(heading, count_row, &none), COUNT(rows));
+}
+
+static void
 test_each_key_has_its_row_and_default(void **state)
 {
     static const char heading[] = "## Limits and times\n";
@@ -117,6 +130,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_outcome_has_its_row),
+        cmocka_unit_test(test_each_outcome_of_a_redelivery_has_its_row),
         cmocka_unit_test(test_each_key_has_its_row_and_default),
     };
 

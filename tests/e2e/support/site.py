@@ -96,6 +96,7 @@ class Site:
                 "register_timeout": 86400,
                 "placement_timeout": 86400,
                 "discover_interval": 0,
+                "redeliver_interval": 0,
             },
             "pool linux": {
                 "labels": ", ".join(deliveries.POOL_LABELS),
