@@ -42,19 +42,38 @@ add_what(struct table *table, const struct job *job, int64_t now_ms)
     buffer_fini(&what);
 }
 
-/* Both upstreams' gates: github, nomad. */
-struct both_gates {
-    struct gate items[2];
+/* Owners' gates that are shown, at most: each is a line for a person. */
+#define OWNERS_SHOWN 16
+
+/* Both upstreams' gates, github and nomad, and those of owners that are shut. */
+struct all_gates {
+    struct gate items[2 + OWNERS_SHOWN];
+    size_t len;
 };
+
+static void
+take_owners_gate(const struct gate *gate, void *arg)
+{
+    struct all_gates *gates = arg;
+
+    if (gates->len < sizeof gates->items / sizeof gates->items[0])
+        gates->items[gates->len++] = *gate;
+}
 
 static enum ledger_error
 read_gates(struct ledger_txn *txn, void *arg)
 {
-    struct both_gates *gates = arg;
+    struct all_gates *gates = arg;
     int64_t now_ms = clock_now_ms();
     enum ledger_error error = gate_read(txn, "github", now_ms, &gates->items[0]);
 
-    return error == LEDGER_OK ? gate_read(txn, "nomad", now_ms, &gates->items[1]) : error;
+    if (error == LEDGER_OK)
+        error = gate_read(txn, "nomad", now_ms, &gates->items[1]);
+    gates->len = 2;
+    if (error != LEDGER_OK)
+        return error;
+    return gate_list_owners(
+        txn, &(struct gate_owners){.now_ms = now_ms, .visit = take_owners_gate, .arg = gates});
 }
 
 struct view {
@@ -96,11 +115,11 @@ add_object(const struct job *job, void *arg)
 }
 
 static bool
-add_gates(cJSON *root, const struct both_gates *gates)
+add_gates(cJSON *root, const struct all_gates *gates)
 {
     cJSON *array = cJSON_AddArrayToObject(root, "upstreams");
 
-    for (size_t i = 0; array != NULL && i < 2; i++) {
+    for (size_t i = 0; array != NULL && i < gates->len; i++) {
         const struct gate *gate = &gates->items[i];
         cJSON *object = cJSON_CreateObject();
 
@@ -119,11 +138,11 @@ add_gates(cJSON *root, const struct both_gates *gates)
 }
 
 static void
-print_gates(const struct both_gates *gates, int64_t now_ms)
+print_gates(const struct all_gates *gates, int64_t now_ms)
 {
     char when[SPAN_CAP];
 
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < gates->len; i++) {
         const struct gate *gate = &gates->items[i];
 
         if (gate->state != GATE_OPEN)
@@ -138,7 +157,7 @@ print_json(struct ledger *ledger, struct rh_reason *reason)
     cJSON *root = cJSON_CreateObject();
     struct view view = {.array = cJSON_AddArrayToObject(root, "jobs")};
     struct job_list list = {.visit = add_object, .arg = &view};
-    struct both_gates gates;
+    struct all_gates gates;
     bool done = false;
 
     (void)snprintf(reason->text, sizeof reason->text, "out of memory");
@@ -158,7 +177,7 @@ print_table(struct ledger *ledger, struct rh_reason *reason)
         "NAME", "POOL",  "ATTEMPTS", "NOMAD JOB, CONCLUSION, OR WHAT IS WRONG"};
     struct view view = {.now_ms = clock_now_ms()};
     struct job_list list = {.visit = add_row, .arg = &view};
-    struct both_gates gates;
+    struct all_gates gates;
     bool done;
 
     table_init(&view.table, heading, sizeof heading / sizeof heading[0]);

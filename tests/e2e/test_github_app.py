@@ -157,6 +157,8 @@ class TestOwners:
         for n in range(4):
             site.wait_for_dispatch(post(site, workflow_job(repository=f"octo/r{n}")))
         assert site.jobs()[waiting.id]["state"] == "queued"
+        listed = site.run("jobs").stdout
+        assert "github/other is left alone" in listed and "[owner other] token_file" in listed
         site.github.add_token("ghp_a_new_one", owners=["other"])
         site.secret_file("other-token", "ghp_a_new_one")
         site.wait_for_dispatch(waiting)
