@@ -1,6 +1,6 @@
 /*
  * runhook check: like `nginx -t`, says what is wrong with the configuration, and is non-zero where
- * anything is.
+ * anything is. With --online it goes on to ask GitHub and Nomad.
  * SPDX-License-Identifier: MIT
  */
 #include <errno.h>
@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "clock/clock.h"
+#include "commands/check_online.h"
 #include "commands/command.h"
 #include "commands/common.h"
 #include "ledger/secret_use.h"
@@ -183,15 +184,33 @@ summarize(const struct config *config)
     summarize_secrets(config);
 }
 
+/* The flags. False for anything else. */
+static bool
+parse_arguments(int argc, char **argv, bool *online, const char **url, bool *json)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--online") == 0)
+            *online = true;
+        else if (strcmp(argv[i], "--json") == 0)
+            *json = true;
+        else if (strcmp(argv[i], "--url") == 0 && i + 1 < argc)
+            *url = argv[++i];
+        else
+            return false;
+    }
+    return *online || (*url == NULL && !*json);
+}
+
 int
 command_check(const struct invocation *invocation, int argc, char **argv)
 {
+    bool good = true, online = false, json = false;
+    const char *url = NULL;
     struct config *config;
-    bool good = true;
 
-    (void)argv;
-    if (argc != 1)
-        return command_usage(command_find("check"), "check takes no arguments");
+    if (!parse_arguments(argc, argv, &online, &url, &json))
+        return command_usage(command_find("check"),
+                             "check takes --online, and with it --url and --json");
     config = common_config(invocation, CONFIG_WHOLE);
     if (config == NULL) {
         (void)fprintf(stderr, "runhook: the configuration is not usable\n");
@@ -203,12 +222,14 @@ command_check(const struct invocation *invocation, int argc, char **argv)
     good = check_readable("client_key", config->nomad.client_key) && good;
     warn_of_clear_text("[github] api_url", config->github.api_url);
     warn_of_clear_text("[nomad] address", config->nomad.address);
-    if (good) {
+    if (good && !json) {
         summarize(config);
         (void)printf("the configuration is good\n");
-    } else {
+    } else if (!good) {
         (void)fprintf(stderr, "runhook: the configuration is not usable\n");
     }
+    if (good && online)
+        good = check_online(config, url, json);
     config_free(config);
     return good ? EXIT_DONE : EXIT_FAILED;
 }

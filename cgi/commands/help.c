@@ -25,10 +25,17 @@ const struct command commands[] = {
      "after the runners that are due for it, and asks GitHub for jobs whose delivery was lost.\n"
      "Ends with 1 where any of it failed; that stays in the ledger and is tried again.\n",
      command_dispatch},
-    {"check", "", "say what is wrong with the configuration",
+    {"check", "[--online [--url URL] [--json]]", "say what is wrong with the configuration",
      "Reads the configuration and every secret it names, looks at the ledger's place, and sends\n"
      "nothing. Says when each webhook secret was used last, so that an old one can be taken out.\n"
-     "Ends with 1 where anything would keep `serve` from working.\n",
+     "Ends with 1 where anything would keep `serve` from working.\n"
+     "\n"
+     "With --online it also asks GitHub and Nomad: what the credentials may do, whether runners "
+     "can\n"
+     "register where jobs come from, whether the webhooks arrive, and whether Nomad's jobs take\n"
+     "their dispatches. --url is that of our webhook, which tells it from others. Each line is ok,\n"
+     "or says what to do; warnings leave the exit status at 0. It changes nothing but to mint\n"
+     "registration tokens, which it throws away.\n",
      command_check},
     {"jobs", "[--json | retry ID... | forget ID...]", "show the jobs in the ledger, or change some",
      "Live jobs first, the oldest on top; then those that ended, the newest on top.\n"

@@ -98,7 +98,7 @@ github_access_get(struct github *github, const struct github_call *call,
                            "the configuration has no token or App for %.96s: give it an [owner "
                            "NAME], or [github] one for all",
                            place_words(call->place, words));
-    if (call->as_app != NULL)
+    if (call->as_app != NULL && account_app_id(call->as_app) != NULL)
         return sign(access, failure);
     if (account_app_id(access->account) == NULL)
         return account_secret(access->account, &access->bearer) || out_of_memory(failure);

@@ -24,8 +24,8 @@ struct github_call {
     const struct buffer *path; /* where it overflowed, nothing is sent */
     const char *place;         /* that it is about: its owner's account asks (config/place.h) */
     enum github_permission permission; /* that it needs there */
-    struct account *as_app; /* instead: this App asks for itself, with its JSON Web Token; NULL for
-                               not */
+    struct account *as_app; /* instead: this account asks for itself, an App with its JSON Web
+                               Token, a token as always; NULL for not */
     const char *body;       /* JSON; NULL for none */
     size_t body_len;
     const char *etag;        /* asks for a 304 where nothing has changed since; NULL for not */

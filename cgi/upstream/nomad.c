@@ -103,6 +103,13 @@ nomad_job_path(const struct nomad *nomad, const char *job, const char *suffix, s
 }
 
 bool
+nomad_path(const struct nomad *nomad, const char *path, struct buffer *out)
+{
+    (void)buffer_add_text(out, path);
+    return add_query(nomad->config, NULL, NULL, out);
+}
+
+bool
 nomad_list_path(const struct nomad *nomad, const char *prefix, struct buffer *out)
 {
     (void)buffer_add_text(out, "/v1/jobs");
@@ -189,6 +196,13 @@ classify_404(const struct nomad_call *call, const char *text)
                                                                     : FAILURE_GARBAGE;
 }
 
+/* Nomad's own errors are plain text. */
+static bool
+is_page(const char *text)
+{
+    return text[strspn(text, " \t\r\n")] == '<';
+}
+
 static bool
 refused(const struct nomad_config *config, const struct rh_secret *token,
         const struct nomad_call *call, const struct http_reply *reply, struct failure *failure)
@@ -200,7 +214,12 @@ refused(const struct nomad_config *config, const struct rh_secret *token,
     long status = reply->status;
 
     quote(config, token, call, reply, &detail);
-    if (status == 403)
+    if (status == 403 && is_page(buffer_text(&reply->body)))
+        (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_FORBIDDEN,
+                          "what stands before Nomad forbids it (403: %s): where that is Cloudflare "
+                          "Access, see cf_access_client_id and its secret in [nomad]",
+                          buffer_text(&detail));
+    else if (status == 403)
         (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_FORBIDDEN,
                           "Nomad forbids it (403: %s): the token needs %s on %.64s",
                           buffer_text(&detail), call->capability, job);

@@ -22,6 +22,7 @@
 #define NOMAD_READ_JOB "read-job"
 #define NOMAD_LIST_JOBS "list-jobs"
 #define NOMAD_STOP_JOB "submit-job (newest Nomad: deregister-job)"
+#define NOMAD_READ_AGENT "agent:read"
 
 /* All borrowed. */
 struct nomad_call {
@@ -38,6 +39,9 @@ struct nomad_call {
 /* Appends a job's path, and what selects namespace and region. `suffix` is "" or "/…". */
 bool nomad_job_path(const struct nomad *nomad, const char *job, const char *suffix,
                     struct buffer *out);
+
+/* Appends a path that is no job's, and what selects namespace and region. */
+bool nomad_path(const struct nomad *nomad, const char *path, struct buffer *out);
 
 /* Appends the path of the list of jobs whose ids begin with `prefix`. */
 bool nomad_list_path(const struct nomad *nomad, const char *prefix, struct buffer *out);

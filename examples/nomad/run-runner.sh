@@ -47,6 +47,7 @@ field() {
 take_payload() {
     url=$(field url)
     name=$(field runner_name)
+    group=$(field runner_group)
     labels=$(jq -r '.labels // [] | map(strings) | join(",")' "$payload")
     token=$(field token)
     jit_config=$(field jit_config)
@@ -69,7 +70,7 @@ enter_home() {
 configure() {
     ACTIONS_RUNNER_INPUT_TOKEN=$token ./config.sh --unattended --ephemeral --disableupdate \
         --url "$url" --name "$name" --labels "$labels" --no-default-labels \
-        --work "${RUNNER_WORK_DIR:-_work}" "$@"
+        ${group:+--runnergroup "$group"} --work "${RUNNER_WORK_DIR:-_work}" "$@"
 }
 
 # No --replace: should Nomad ever run this twice, as after a client was cut off, the second one must

@@ -143,6 +143,15 @@ def test_registers_and_runs_one_job(allocation):
     assert allocation.registered() == []
 
 
+def test_registers_in_a_group_and_keeps_to_it(allocation):
+    """In a group whose name has blanks, which is one argument all the same."""
+    in_group = [*REGISTERING[:-2], "--runnergroup", "CI machines", *REGISTERING[-2:]]
+    payload = json.dumps({**PAYLOAD, "runner_group": "CI machines"})
+    assert allocation.run("runner", payload) == 0
+    (configured,) = allocation.calls("config.sh")
+    assert configured["arguments"] == in_group
+
+
 def test_payload_is_gone_before_the_runner_starts(allocation):
     allocation.run("runner")
     (configured,) = allocation.calls("config.sh")

@@ -3,6 +3,7 @@ injector that both use. Each of github.py and nomad.py runs as a program of its 
 
 from .actions import RegistrationRefused
 from .github import GitHub
-from .nomad import AclToken, Nomad, ParameterizedJob, alloc_metric
+from .nomad import AclToken, Nomad, ParameterizedJob, alloc_metric, task_group
 
-__all__ = ["AclToken", "GitHub", "Nomad", "ParameterizedJob", "RegistrationRefused", "alloc_metric"]
+__all__ = ["AclToken", "GitHub", "Nomad", "ParameterizedJob", "RegistrationRefused", "alloc_metric",
+           "task_group"]

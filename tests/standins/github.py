@@ -7,6 +7,7 @@ prints one JSON line with its url once it listens.
 """
 
 import collections
+import email.utils
 import hashlib
 import random
 import sys
@@ -194,7 +195,8 @@ class GitHub:
             response, rate = self._answer(request)
             response = self._conditional(request, response, rate)
             response.headers += rate.headers()
-        response.headers += [("X-GitHub-Request-Id", f"{self.rng.getrandbits(64):016X}"),
+        response.headers += [("Date", email.utils.formatdate(self.clock(), usegmt=True)),
+                             ("X-GitHub-Request-Id", f"{self.rng.getrandbits(64):016X}"),
                              ("X-GitHub-Media-Type", "github.v3; format=json"),
                              ("Server", "github.com")]
         return response

@@ -43,10 +43,15 @@ class CodedError(Exception):
 
 
 class AclToken:
-    """capabilities None is a management token; else a set such as {"dispatch-job", "read-job"}."""
+    """capabilities None is a management token; else a set such as {"dispatch-job", "read-job"}, in
+    which "agent:read" and "operator" stand for rights that are no namespace's. `expires_at` is in
+    seconds since the epoch."""
 
-    def __init__(self, secret, capabilities=None, namespaces=None):
+    def __init__(self, secret, capabilities=None, namespaces=None, *, name="runhook",
+                 expires_at=None):
         self.secret = secret
+        self.name = name
+        self.expires_at = expires_at
         self.capabilities = None if capabilities is None else frozenset(capabilities)
         self.namespaces = None if namespaces is None else frozenset(namespaces)
 
@@ -58,10 +63,13 @@ class AclToken:
 
 
 class ParameterizedJob:
-    """A registered job. `payload` None makes it a job that cannot be dispatched."""
+    """A registered job. `payload` None makes it a job that cannot be dispatched. `groups` are its
+    TaskGroups as the API shows them, with all that a registration left out: see task_group()."""
 
     def __init__(self, job_id, *, payload="optional", meta_required=(), meta_optional=(), meta=None,
-                 namespace="default"):
+                 namespace="default", job_type="batch", groups=()):
+        self.type = job_type
+        self.groups = list(groups)
         self.id = job_id
         self.namespace = namespace
         self.payload = payload
@@ -82,6 +90,22 @@ class ParameterizedJob:
         if self.stop:
             return "dead"
         return "running" if self.is_parameterized else "pending"
+
+
+def task_group(*, restarts=0, reschedules=0, replace=False, name="runner"):
+    """A TaskGroup of a batch job as Nomad 1.8 and later shows it. Its own defaults are 3 restarts, 1
+    reschedule, and a replacement of what a lost node ran."""
+    restart = {"Attempts": restarts, "Interval": 86400 * 10**9, "Delay": 15 * 10**9, "Mode": "fail",
+               "RenderTemplates": False}
+    return {"Name": name, "Count": 1, "RestartPolicy": restart,
+            "ReschedulePolicy": {"Attempts": reschedules, "Interval": 86400 * 10**9,
+                                 "Delay": 5 * 10**9, "DelayFunction": "constant", "MaxDelay": 0,
+                                 "Unlimited": False},
+            "Disconnect": None if replace else {"LostAfter": 0, "StopOnClientAfter": None,
+                                                "Replace": False, "Reconcile": None},
+            "PreventRescheduleOnLost": False,
+            "Tasks": [{"Name": "runner", "Driver": "docker", "Lifecycle": None,
+                       "RestartPolicy": restart}]}
 
 
 class Allocation:
@@ -148,6 +172,9 @@ class Nomad:
     tokens           ACL tokens (AclToken, or a secret for a management token); None: ACLs are off
     required_headers headers that a proxy in front demands, such as Cloudflare Access's two
     task_api         answer like the socket that Nomad gives a task: a token is always asked for
+    version          of the agent that answers
+    job_gc           the job_gc_threshold of its server's configuration, "" where that has none; None
+                     for an agent that is no server
     placement        "at once": a child runs as soon as it is dispatched; "never": it stays pending
     rng              where ids come from
     on_dispatch      called with each new child
@@ -156,7 +183,8 @@ class Nomad:
     """
 
     def __init__(self, *, jobs=(), tokens=None, region="global", namespaces=("default",),
-                 required_headers=None, task_api=False, placement="at once", clock=time.time,
+                 required_headers=None, task_api=False, version="1.6.1", job_gc="",
+                 placement="at once", clock=time.time,
                  rng=None, **server_options):
         self.clock = clock
         self.rng = rng or random.SystemRandom()
@@ -166,6 +194,8 @@ class Nomad:
         self.namespaces = set(namespaces)
         self.required_headers = dict(required_headers or {})
         self.task_api = task_api
+        self.version = version
+        self.job_gc = job_gc
         self.placement = placement
         self.has_leader = True
         self.dispatch_disabled = False
@@ -382,16 +412,45 @@ class Nomad:
         if segments == ["v1", "agent", "self"]:
             _allow(request, "GET")
             self._allow_acl(request, "agent:read", "default")
-            return _json({"config": {"Region": self.region, "Datacenter": "dc1",
-                                     "Version": {"Version": "1.6.1"}},
-                          "member": {"Name": f"standin.{self.region}", "Status": "alive"},
-                          "stats": {"nomad": {"server": "true", "leader": "true"}}})
+            return _json(self._agent_json())
+        if segments == ["v1", "acl", "token", "self"]:
+            return self._token_self(request)
         if segments == ["v1", "system", "gc"]:
             _allow(request, "PUT", "POST")
             self._allow_acl(request, "operator", "default")
             self.collect()
             return Response(200)
         return Response(404)
+
+    def _agent_json(self):
+        server = {"Enabled": self.job_gc is not None, "JobGCThreshold": self.job_gc or "",
+                  "JobGCInterval": "", "EvalGCThreshold": ""}
+        return {"config": {"Region": self.region, "Datacenter": "dc1", "Server": server,
+                           "ACL": {"Enabled": self.tokens is not None},
+                           "Version": {"Version": self.version, "VersionPrerelease": "",
+                                       "VersionMetadata": "", "Revision": ""}},
+                "member": {"Name": f"standin.{self.region}", "Status": "alive"},
+                "stats": {"nomad": {"server": "true", "leader": "true"}}}
+
+    def _token_self(self, request):
+        """As ACL.ResolveToken, which any token may ask about itself."""
+        _allow(request, "GET")
+        self._enter(request)
+        if self.tokens is None:
+            raise CodedError(400, "ACL support disabled")
+        token = self.tokens.get(self._token(request))
+        if token is None:
+            raise CodedError(404, "ACL token not found")
+        is_management = token.capabilities is None
+        shown = {"AccessorID": str(uuid.uuid5(uuid.NAMESPACE_OID, token.secret)),
+                 "SecretID": token.secret, "Name": token.name,
+                 "Type": "management" if is_management else "client",
+                 "Policies": None if is_management else ["runhook"], "Roles": None,
+                 "Global": False, "CreateIndex": 7, "ModifyIndex": 7,
+                 "CreateTime": go_time(0)}
+        if token.expires_at is not None:
+            shown.update(ExpirationTime=go_time(token.expires_at), ExpirationTTL="0s")
+        return _json(shown, self._meta_headers())
 
     def _dispatch(self, request, job_id):
         _allow(request, "PUT", "POST")
@@ -427,7 +486,8 @@ class Nomad:
         if request.method == "DELETE":
             purge = _parse_bool(request, "purge")
             namespace = self._enter(request)
-            self._allow_acl(request, "submit-job", namespace)
+            # The second one from Nomad 1.11.2 on.
+            self._allow_acl(request, ("submit-job", "deregister-job"), namespace)
             self.deregister(namespace, job_id, purge)
             # An unknown job is answered in the same way.
             return _json({"EvalID": self._uuid(), "EvalCreateIndex": self._index,
@@ -499,7 +559,8 @@ class Nomad:
         self._allow_acl(request, "submit-job", namespace)
         parameters = source.get("ParameterizedJob")
         job = ParameterizedJob(source["ID"], namespace=namespace, payload=None,
-                               meta=source.get("Meta"))
+                               meta=source.get("Meta"), job_type=source.get("Type") or "service",
+                               groups=source.get("TaskGroups") or ())
         if parameters is not None:
             job.payload = parameters.get("Payload") or "optional"
             job.meta_required = tuple(parameters.get("MetaRequired") or ())
@@ -534,10 +595,12 @@ class Nomad:
         return ""
 
     def _allow_acl(self, request, capability, namespace):
+        """`capability` may be several, of which one is enough."""
         if self.tokens is None:
             return
         token = self.tokens.get(self._token(request))
-        if token is None or not token.allows(capability, namespace):
+        capabilities = (capability,) if isinstance(capability, str) else capability
+        if token is None or not any(token.allows(each, namespace) for each in capabilities):
             raise CodedError(403, "Permission denied")
 
     def _authenticate_task(self, request):
@@ -568,8 +631,8 @@ class Nomad:
 
     def _job_json(self, job):
         return {**(job.source or {}), "ID": job.id, "ParentID": "", "Name": job.id,
-                "Namespace": job.namespace, "Region": self.region, "Type": "batch",
-                "Status": job.status, "Stop": job.stop, "Meta": job.meta or None, "Payload": None,
+                "Namespace": job.namespace, "Region": self.region, "Type": job.type,
+                "TaskGroups": job.groups, "Status": job.status, "Stop": job.stop, "Meta": job.meta or None, "Payload": None,
                 "ParameterizedJob": self._parameters_json(job), "Dispatched": False,
                 "DispatchIdempotencyToken": "", "CreateIndex": job.index,
                 "ModifyIndex": job.index, "JobModifyIndex": job.index}

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from standins import (AclToken, GitHub, Nomad, ParameterizedJob, RegistrationRefused,
-                      alloc_metric)
+                      alloc_metric, task_group)
 from standins.certificates import Certificates
 from standins.faults import (Answer, Close, Delay, Drip, Garbage, Oversized, Reset, Stall,
                              Truncated)
@@ -139,6 +139,10 @@ class TestGitHub:
     def test_anything_else_is_not_found(self, github, method, path):
         status, body, _ = mint(Client(github.url), path, method)
         assert (status, body["message"]) == (404, "Not Found")
+
+    def test_the_date_is_of_its_clock(self):
+        with GitHub(tokens=[API_TOKEN], clock=lambda: 1.5e9) as github:
+            assert mint(Client(github.url))[2]["Date"] == "Fri, 14 Jul 2017 02:40:00 GMT"
 
     def test_user_agent_is_required(self, github):
         connection = http.client.HTTPConnection(github.url.removeprefix("http://"), timeout=5)
@@ -325,6 +329,56 @@ class TestNomad:
         assert json.loads(body)["ParameterizedJob"]["MetaRequired"] == ["A"]
         status, body, _ = client("GET", "/v1/agent/self", X_Nomad_Token=ACL_TOKEN)
         assert json.loads(body)["config"]["Region"] == "global"
+
+    def test_the_token_tells_of_itself(self, nomad):
+        client = Client(nomad.url)
+        nomad.tokens["ci"] = AclToken("ci", {"read-job"}, name="ci-runners", expires_at=1.5e9)
+        status, body, _ = client("GET", "/v1/acl/token/self", X_Nomad_Token="ci")
+        shown = json.loads(body)
+        assert (status, shown["Name"], shown["Type"]) == (200, "ci-runners", "client")
+        assert shown["ExpirationTime"].startswith("2017-07-14T02:40:00")
+        status, body, _ = client("GET", "/v1/acl/token/self", X_Nomad_Token=ACL_TOKEN)
+        assert (status, json.loads(body)["Type"]) == (200, "management")
+        assert client("GET", "/v1/acl/token/self")[:2] == (404, b"ACL token not found")
+        assert client("GET", "/v1/agent/self", X_Nomad_Token="ci")[0] == 403
+        nomad.tokens = None
+        assert client("GET", "/v1/acl/token/self")[:2] == (400, b"ACL support disabled")
+
+    def test_the_agent_and_its_leader(self, nomad):
+        client = Client(nomad.url)
+        nomad.job_gc = "90m"
+        config = json.loads(client("GET", "/v1/agent/self", X_Nomad_Token=ACL_TOKEN)[1])["config"]
+        assert config["Server"]["Enabled"] and config["Server"]["JobGCThreshold"] == "90m"
+        nomad.job_gc = None
+        config = json.loads(client("GET", "/v1/agent/self", X_Nomad_Token=ACL_TOKEN)[1])["config"]
+        assert not config["Server"]["Enabled"]
+        assert client("GET", "/v1/status/leader")[:2] == (200, b'"127.0.0.1:4647"')
+        nomad.has_leader = False
+        assert client("GET", "/v1/status/leader")[:2] == (500, b"No cluster leader")
+
+    def test_a_job_shows_its_type_and_groups(self, nomad):
+        nomad.register(ParameterizedJob("odd", job_type="service",
+                                        groups=[task_group(restarts=3, name="g")]))
+        job = json.loads(Client(nomad.url)("GET", "/v1/job/odd", X_Nomad_Token=ACL_TOKEN)[1])
+        assert job["Type"] == "service"
+        assert [(group["Name"], group["RestartPolicy"]["Attempts"])
+                for group in job["TaskGroups"]] == [("g", 3)]
+
+    def test_a_dispatch_is_looked_at_in_nomads_order(self, nomad):
+        """First the token, then the job, its payload, its meta keys."""
+        client = Client(nomad.url)
+        nomad.tokens["reads"] = AclToken("reads", {"read-job"})
+        nomad.register(ParameterizedJob("strict", payload="required", meta_required=["A"]))
+        path, odd = "/v1/job/{}/dispatch", {"Meta": {"B": ""}}
+        assert client("POST", path.format("none"), odd, X_Nomad_Token="reads")[0] == 403
+        for job, body, needle in [
+                ("none", odd, b"parameterized job not found"),
+                ("strict", odd, b"Payload is not provided but required"),
+                ("strict", {**odd, "Payload": "eA=="}, b"unpermitted metadata keys: [B]"),
+                ("strict", {"Payload": "eA=="}, b"required meta keys: [A]")]:
+            status, answer, _ = client("POST", path.format(job), body, X_Nomad_Token=ACL_TOKEN)
+            assert status == 500 and needle in answer, answer
+        assert nomad.children == []
 
     def test_methods_and_paths(self, nomad):
         client = Client(nomad.url)

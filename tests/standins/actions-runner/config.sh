@@ -37,7 +37,7 @@ while [[ $# -gt 0 ]]; do
     case $1 in
     --name) name=$2; shift ;;
     --labels) labels=$2; shift ;;
-    --url | --work) shift ;;
+    --url | --work | --runnergroup) shift ;;
     --replace) replace=yes ;;
     --no-default-labels) no_default_labels=yes ;;
     --unattended | --ephemeral | --disableupdate) ;;

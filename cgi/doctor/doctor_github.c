@@ -1,0 +1,195 @@
+/*
+ * Asks GitHub whether runners can register there, and whether jobs are told of.
+ * SPDX-License-Identifier: MIT
+ */
+#include "doctor/doctor.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "config/access.h"
+#include "doctor/visit.h"
+
+struct patient *
+visit_patient(struct visit *visit, const char *place)
+{
+    const struct account *account = accounts_for(visit->accounts, place);
+
+    for (size_t i = 0; account != NULL && i < visit->patients_len; i++) {
+        if (visit->patients[i].account == account)
+            return &visit->patients[i];
+    }
+    return NULL;
+}
+
+bool
+visit_may_ask(const struct visit *visit, const struct patient *patient)
+{
+    return !visit->is_down && patient != NULL && !patient->is_refused && !patient->is_spent;
+}
+
+bool
+visit_is_uninstalled(const struct patient *patient, const char *place)
+{
+    char owner[PLACE_CAP];
+
+    place_owner(place, owner);
+    for (size_t i = 0; i < patient->owners.len; i++) {
+        if (strcasecmp(patient->owners.items[i], owner) == 0)
+            return false;
+    }
+    return patient->knows_owners;
+}
+
+/* What has nothing to do with what was asked. */
+static bool
+is_of_github(const struct failure *failure)
+{
+    switch (failure->kind) {
+    case FAILURE_UNRESOLVED:
+    case FAILURE_REFUSED:
+    case FAILURE_TIMEOUT:
+    case FAILURE_TLS:
+    case FAILURE_RESET:
+    case FAILURE_TRUNCATED:
+    case FAILURE_GARBAGE:
+    case FAILURE_SERVER:
+    case FAILURE_STOPPED:
+    case FAILURE_LOCAL:
+        return true;
+    default:
+        return false;
+    }
+}
+
+void
+visit_trouble(struct visit *visit, struct patient *patient, enum finding_level level,
+              const char *subject, const struct failure *failure)
+{
+    if (is_of_github(failure)) {
+        visit->is_down = true;
+        findings_add_failure(visit->findings, FINDING_ERROR, "GitHub", failure);
+        return;
+    }
+    if (failure->kind == FAILURE_UNAUTHORIZED)
+        patient->is_refused = true;
+    if (failure->kind == FAILURE_RATE_LIMITED)
+        patient->is_spent = true;
+    findings_add_failure(
+        visit->findings, patient->is_refused || patient->is_spent ? FINDING_ERROR : level,
+        patient->is_refused || patient->is_spent ? patient->section : subject, failure);
+}
+
+/* Whether a job waits for what Actions say of its run: where pull requests from forks are not
+ * simply taken. */
+static enum finding_level
+actions_level(const struct config *config)
+{
+    for (size_t i = 0; i < config->pools_len; i++) {
+        const struct fork_rule *rule = access_forks(config, &config->pools[i]);
+
+        if (rule->permit == PERMIT_DENY || rule->permit == PERMIT_POOL)
+            return FINDING_ERROR;
+    }
+    return FINDING_WARNING; /* an audit needs it, and so does discovery */
+}
+
+/* What an account needs that no known place tells of. */
+static void
+need_by_pools(const struct config *config, const struct patient *patient, struct needs *needs)
+{
+    const char *owner = account_owner(patient->account);
+    bool is_enterprise = owner != NULL && place_is_enterprise(owner);
+
+    for (size_t i = 0; i < config->pools_len; i++) {
+        enum pool_scope scope = config->pools[i].scope;
+
+        if (scope == POOL_SCOPE_REPOSITORY && !is_enterprise)
+            needs->levels[GITHUB_ADMINISTRATION] = FINDING_ERROR;
+        if (scope == POOL_SCOPE_ORGANIZATION && !is_enterprise)
+            needs->levels[GITHUB_ORGANIZATION_RUNNERS] = FINDING_ERROR;
+    }
+    if (!is_enterprise)
+        needs->levels[GITHUB_ACTIONS] = actions_level(config);
+}
+
+static void
+set_needs(struct visit *visit, struct patient *patient)
+{
+    const struct scene *scene = visit->scene;
+    struct needs *needs = &patient->needs;
+    bool is_app = account_app_id(patient->account) != NULL;
+    size_t places = 0;
+
+    for (size_t i = 0; i < scene->registers.len; i++) {
+        const char *place = scene->registers.items[i];
+
+        if (visit_patient(visit, place) != patient)
+            continue;
+        needs->levels[github_permission_of_runners(place)] = FINDING_ERROR;
+        places++;
+    }
+    for (size_t i = 0; i < scene->repositories.len; i++) {
+        if (visit_patient(visit, scene->repositories.items[i]) != patient)
+            continue;
+        needs->levels[GITHUB_ACTIONS] = actions_level(scene->config);
+        /* An App's own webhook does without. */
+        if (!is_app)
+            needs->levels[GITHUB_REPOSITORY_HOOKS] = FINDING_WARNING;
+        places++;
+    }
+    if (places == 0)
+        need_by_pools(scene->config, patient, needs);
+}
+
+static bool
+set_patients(struct visit *visit)
+{
+    size_t len = 0;
+
+    while (accounts_at(visit->accounts, len) != NULL)
+        len++;
+    visit->patients = calloc(len + 1, sizeof *visit->patients);
+    if (visit->patients == NULL)
+        return false;
+    visit->patients_len = len;
+    for (size_t i = 0; i < len; i++) {
+        struct patient *patient = &visit->patients[i];
+
+        patient->account = accounts_at(visit->accounts, i);
+        (void)account_section(patient->account, patient->section);
+    }
+    for (size_t i = 0; i < len; i++)
+        set_needs(visit, &visit->patients[i]);
+    return true;
+}
+
+void
+doctor_github(const struct scene *scene, struct github *github, struct accounts *accounts,
+              struct findings *findings)
+{
+    struct visit visit = {
+        .scene = scene, .github = github, .accounts = accounts, .findings = findings};
+
+    if (!set_patients(&visit)) {
+        findings->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < visit.patients_len; i++)
+        visit_account(&visit, &visit.patients[i]);
+    if (scene->repositories.len == 0 && !visit.is_down)
+        findings_add(findings, FINDING_WARNING, "repositories",
+                     "none is known yet, so that none is examined: name some in `repositories` of "
+                     "[github]");
+    for (size_t i = 0; i < scene->registers.len; i++)
+        visit_runners(&visit, scene->registers.items[i]);
+    for (size_t i = 0; i < scene->repositories.len; i++)
+        visit_actions(&visit, scene->repositories.items[i]);
+    visit_hooks(&visit);
+    for (size_t i = 0; i < visit.patients_len; i++)
+        visit_rates(&visit, &visit.patients[i]);
+    for (size_t i = 0; i < visit.patients_len; i++)
+        free(visit.patients[i].owners.items);
+    free(visit.patients);
+}
