@@ -213,7 +213,7 @@ mint_jit_config(const struct tools *tools, const struct order *order, const stru
         return false;
     parcel->github_passed = github_jit_config(tools->github, order->place, &request,
                                               &parcel->credential, &parcel->github_id, failure);
-    parcel->is_spent = parcel->github_passed || !github_jit_is_certain(failure);
+    parcel->is_spent = parcel->github_passed || !failure_changed_nothing(failure);
     if (!parcel->github_passed && failure->kind == FAILURE_NOT_FOUND)
         runner_groups_drop(tools->groups, order->place);
     return parcel->github_passed;

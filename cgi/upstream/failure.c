@@ -49,6 +49,29 @@ failure_text(enum failure_kind kind)
 }
 
 bool
+failure_changed_nothing(const struct failure *failure)
+{
+    switch (failure->kind) {
+    case FAILURE_UNRESOLVED:
+    case FAILURE_REFUSED:
+    case FAILURE_TLS:
+    case FAILURE_UNAUTHORIZED:
+    case FAILURE_FORBIDDEN:
+    case FAILURE_RATE_LIMITED:
+    case FAILURE_NOT_FOUND:
+    case FAILURE_UNPROCESSABLE:
+    case FAILURE_REDIRECTED:
+    case FAILURE_REJECTED:
+    case FAILURE_NOMAD_JOB:
+    case FAILURE_NO_CHILD:
+    case FAILURE_CONFIGURATION:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool
 failure_set(struct failure *failure, enum upstream upstream, enum failure_kind kind,
             const char *format, ...)
 {

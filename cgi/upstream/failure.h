@@ -49,11 +49,11 @@ enum failure_kind {
 struct failure {
     enum failure_kind kind;
     enum upstream upstream;
-    long status;            /* the HTTP status; 0 where there was no answer */
-    bool is_apis_word;      /* GitHub's API itself said so: see github_is_api_error */
-    int64_t retry_after_ms; /* what the upstream asked to wait; -1 where it did not say */
+    long status;                   /* the HTTP status; 0 where there was no answer */
+    bool is_apis_word;             /* GitHub's API itself said so: see github_is_api_error */
+    int64_t retry_after_ms;        /* what the upstream asked to wait; -1 where it did not say */
     char owner[FAILURE_OWNER_CAP]; /* whose account at GitHub alone is in trouble; "" for all */
-    struct rh_reason text;  /* one sentence for the person who has to act, without any secret */
+    struct rh_reason text; /* one sentence for the person who has to act, without any secret */
 };
 
 /* "github" or "nomad". */
@@ -61,6 +61,11 @@ const char *upstream_text(enum upstream upstream);
 
 /* A word for logs: "refused", "timeout", "rate_limited", … */
 const char *failure_text(enum failure_kind kind);
+
+/* Whether a request that failed so has certainly changed nothing: it was never sent, or the
+ * upstream said no. After any other failure it may have been done: a conflict is one, since what it
+ * met is there, by whomever. */
+bool failure_changed_nothing(const struct failure *failure);
 
 /* Sets kind, upstream and text, and clears the rest. Returns false, so that a request can end in
  * it. */

@@ -119,27 +119,6 @@ github_jit_config(struct github *github, const char *place,
     return done;
 }
 
-bool
-github_jit_is_certain(const struct failure *failure)
-{
-    switch (failure->kind) {
-    case FAILURE_UNRESOLVED:
-    case FAILURE_REFUSED:
-    case FAILURE_TLS:
-    case FAILURE_UNAUTHORIZED:
-    case FAILURE_FORBIDDEN:
-    case FAILURE_RATE_LIMITED:
-    case FAILURE_NOT_FOUND:
-    case FAILURE_UNPROCESSABLE:
-    case FAILURE_REDIRECTED:
-    case FAILURE_REJECTED:
-    case FAILURE_CONFIGURATION:
-        return true;
-    default: /* a conflict among them: the name is registered, by whomever */
-        return false;
-    }
-}
-
 /* Looks for a group on one page; `*id` stays 0 where it is not there. */
 static void
 find_group(const struct github_page *page, const char *name, int64_t *id)

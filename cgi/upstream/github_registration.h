@@ -36,16 +36,12 @@ struct github_jit_request {
 /*
  * Registers a runner and makes the configuration that it starts with, once:
  * POST /{place}/actions/runners/generate-jitconfig. FAILURE_CONFLICT where the name is taken. After
- * any failure that github_jit_is_certain does not clear, the runner may be registered all the same.
- * On success the caller owns `*config`, and `*runner_id` is the registration's.
+ * any failure that failure_changed_nothing does not clear, the runner may be registered all the
+ * same. On success the caller owns `*config`, and `*runner_id` is the registration's.
  */
 bool github_jit_config(struct github *github, const char *place,
                        const struct github_jit_request *request, struct rh_secret **config,
                        int64_t *runner_id, struct failure *failure);
-
-/* Whether a request that failed so has certainly registered nothing: it was never sent, or GitHub
- * said no. */
-bool github_jit_is_certain(const struct failure *failure);
 
 /*
  * Finds a runner group of an organization or an enterprise by its name (compared without case):

@@ -66,24 +66,8 @@ policy_find(enum failure_kind kind)
 bool
 policy_is_certain(const struct failure *failure)
 {
-    switch (failure->kind) {
-    case FAILURE_UNRESOLVED:
-    case FAILURE_REFUSED:
-    case FAILURE_TLS:
-    case FAILURE_UNAUTHORIZED:
-    case FAILURE_FORBIDDEN:
-    case FAILURE_RATE_LIMITED:
-    case FAILURE_NOT_FOUND:
-    case FAILURE_UNPROCESSABLE:
-    case FAILURE_REDIRECTED:
-    case FAILURE_REJECTED:
-    case FAILURE_NOMAD_JOB:
-    case FAILURE_NO_CHILD:
-    case FAILURE_CONFIGURATION:
-        return true;
-    default:
-        return failure->upstream == UPSTREAM_GITHUB; /* the dispatch comes after it */
-    }
+    /* The dispatch comes after all that GitHub is asked. */
+    return failure_changed_nothing(failure) || failure->upstream == UPSTREAM_GITHUB;
 }
 
 const char *

@@ -1,12 +1,13 @@
 """A GitHub App, and several owners with credentials of their own."""
 
+import json
 import time
 
 import pytest
 
 from standins.github_client import key_pair
 
-from .support.deliveries import workflow_job
+from .support.deliveries import Delivery, workflow_job
 from .support.site import GITHUB_TOKEN
 from .support.waiting import wait_until
 
@@ -54,6 +55,21 @@ class TestApp:
         assert len(site.github.tokens_issued("octo/hello")) == 1
         assert not site.github.schema_refusals
         assert token.token not in site.log_path.read_text()
+
+    @pytest.mark.parametrize("told", ["its own", "one that is no more", None])
+    def test_the_installation_is_told_by_the_delivery_or_asked_for(self, site, keys, told):
+        installation = site.github.install(with_app(site, keys), "octo")
+        site.serve()
+        delivery = workflow_job(repository="octo/hello")
+        if told is not None:
+            body = json.loads(delivery.body)
+            body["installation"] = {"id": installation.id if told == "its own" else 987654321}
+            told_so = Delivery(body)
+            told_so.job, delivery = delivery.job, told_so
+        site.wait_for_dispatch(post(site, delivery))
+        asked = [request for request in site.github.requests
+                 if request.path == "/repos/octo/hello/installation"]
+        assert len(asked) == (0 if told == "its own" else 1)
 
     @pytest.mark.parametrize("skew_s", [-60, -59, 59, 60])
     def test_clocks_may_differ_by_a_minute(self, make_site, keys, skew_s):
