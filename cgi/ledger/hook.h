@@ -93,7 +93,7 @@ enum ledger_error hooks_known(struct ledger_txn *txn, void *arg);
 enum redelivery_permit {
     REDELIVERY_MAY,
     REDELIVERY_ASKED, /* it was asked for before */
-    REDELIVERY_LATER, /* GitHub was asked to make enough for now */
+    REDELIVERY_LATER, /* GitHub was asked to make as much as it takes in a minute */
 };
 
 struct redelivery_claim {
