@@ -269,8 +269,8 @@ ask_for_job(const struct tools *tools, const struct audit_job *claim, struct git
     if (!github_job_get(tools->github, claim->repository, claim->id, found, failure))
         return false;
     return found->status != GITHUB_JOB_ABSENT ||
-           github_runner_find(tools->github, place, tools->config->server.runner_prefix,
-                              &ignored, failure);
+           github_runner_find(tools->github, place, tools->config->server.runner_prefix, &ignored,
+                              failure);
 }
 
 enum work_end

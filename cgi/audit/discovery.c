@@ -70,9 +70,8 @@ listing_fini(struct listing *listing)
 static bool
 add_flag(cJSON *to, const char *name, const cJSON *from)
 {
-    return cJSON_AddBoolToObject(to, name,
-                                 cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(from, name))) !=
-           NULL;
+    return cJSON_AddBoolToObject(
+               to, name, cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(from, name))) != NULL;
 }
 
 /* The job as a delivery would have told of it, so that it is read and checked in the same way. NULL

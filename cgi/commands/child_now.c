@@ -9,8 +9,8 @@
 
 #include <curl/curl.h>
 
-#include "text/json.h"
 #include "config/values.h"
+#include "text/json.h"
 #include "text/span.h"
 #include "upstream/credential.h"
 

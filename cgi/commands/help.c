@@ -33,7 +33,8 @@ const struct command commands[] = {
      "With --online it also asks GitHub and Nomad: what the credentials may do, whether runners "
      "can\n"
      "register where jobs come from, whether the webhooks arrive, and whether Nomad's jobs take\n"
-     "their dispatches. --url is that of our webhook, which tells it from others. Each line is ok,\n"
+     "their dispatches. --url is that of our webhook, which tells it from others. Each line is "
+     "ok,\n"
      "or says what to do; warnings leave the exit status at 0. It changes nothing but to mint\n"
      "registration tokens, which it throws away.\n",
      command_check},

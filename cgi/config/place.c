@@ -101,23 +101,6 @@ place_owner(const char *place, char out[PLACE_CAP])
         (void)snprintf(out, PLACE_CAP, "%.*s", (int)strcspn(name + 1, "/"), name + 1);
 }
 
-bool
-place_covers(const char *place, const char *repository)
-{
-    const char *name = strchr(place, '/');
-    size_t len;
-
-    if (name == NULL)
-        return false;
-    name++;
-    len = strlen(name);
-    if (place_is_repository(place))
-        return strcasecmp(name, repository) == 0;
-    if (place_is_organization(place))
-        return strncasecmp(name, repository, len) == 0 && repository[len] == '/';
-    return place_is_enterprise(place);
-}
-
 const char *
 place_words(const char *place, char out[PLACE_WORDS_CAP])
 {

@@ -44,10 +44,6 @@ bool place_is_app(const char *place);
  * organization, or "enterprises/SLUG". An App asks for itself: "app" stays what it is. */
 void place_owner(const char *place, char out[PLACE_CAP]);
 
-/* Whether a runner that is registered there can be given jobs of the repository. That an enterprise
- * has a repository is for its pools to know: true. */
-bool place_covers(const char *place, const char *repository);
-
 const char *place_words(const char *place, char out[PLACE_WORDS_CAP]);
 
 #endif

@@ -378,17 +378,12 @@ audit_claim_job(struct ledger_txn *txn, void *arg)
     struct statement put_off = txn_prepare(
         txn, "UPDATE job SET audits = audits + 1, audit_at_ms = iif(state = 'running', ?2, 0)"
              " WHERE id = ?1");
-    int64_t calls_left = 0, audits;
-    struct gate gate;
-    enum ledger_error error = gate_read(txn, "github", job->now_ms, &gate);
+    int64_t audits;
+    enum ledger_error error = budget_may_ask(txn, job->now_ms, job->calls_per_hour);
     int code;
 
-    if (error == LEDGER_OK)
-        error = budget_left(txn, job->now_ms, job->calls_per_hour, &calls_left);
     if (error != LEDGER_OK)
         return error;
-    if (gate.state == GATE_SHUT || calls_left <= 0)
-        return LEDGER_NOT_FOUND;
     bind_number(&find, job->now_ms);
     code = statement_step(&find);
     if (code != SQLITE_ROW)

@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+#include "ledger/gate.h"
+
 #define MINUTE_MS (INT64_C(60) * 1000)
 
 /* A request is counted before it reaches GitHub, which counts it a moment later. */
@@ -30,6 +32,20 @@ budget_left(struct ledger_txn *txn, int64_t now_ms, int64_t per_hour, int64_t *l
     if (*left < 0)
         *left = 0;
     return txn_error(code);
+}
+
+enum ledger_error
+budget_may_ask(struct ledger_txn *txn, int64_t now_ms, int64_t per_hour)
+{
+    int64_t left = 0;
+    struct gate gate;
+    enum ledger_error error = gate_read(txn, "github", now_ms, &gate);
+
+    if (error == LEDGER_OK)
+        error = budget_left(txn, now_ms, per_hour, &left);
+    if (error == LEDGER_OK && (gate.state == GATE_SHUT || left <= 0))
+        error = LEDGER_NOT_FOUND;
+    return error;
 }
 
 enum ledger_error

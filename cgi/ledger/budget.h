@@ -15,6 +15,10 @@
 enum ledger_error budget_left(struct ledger_txn *txn, int64_t now_ms, int64_t per_hour,
                               int64_t *left);
 
+/* Whether GitHub may be asked now at all where it is only to confirm: LEDGER_OK, or
+ * LEDGER_NOT_FOUND where its gate is shut (ledger/gate.h) or nothing is left. */
+enum ledger_error budget_may_ask(struct ledger_txn *txn, int64_t now_ms, int64_t per_hour);
+
 /* Counts requests that were made. */
 enum ledger_error budget_spend(struct ledger_txn *txn, int64_t now_ms, int64_t calls);
 

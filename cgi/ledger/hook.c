@@ -110,14 +110,8 @@ hook_claim(struct ledger_txn *txn, void *arg)
     struct statement put_off =
         txn_prepare(txn, "UPDATE hook SET looked_at_ms = ?3, sweep_at_ms = ?3 + ?4"
                          " WHERE place = ?1 AND id = ?2");
-    int64_t calls_left = 0;
-    struct gate gate;
-    enum ledger_error error = gate_read(txn, "github", claim->now_ms, &gate);
+    enum ledger_error error = budget_may_ask(txn, claim->now_ms, claim->calls_per_hour);
 
-    if (error == LEDGER_OK)
-        error = budget_left(txn, claim->now_ms, claim->calls_per_hour, &calls_left);
-    if (error == LEDGER_OK && (gate.state == GATE_SHUT || calls_left <= 0))
-        error = LEDGER_NOT_FOUND;
     if (error == LEDGER_OK)
         error = find_due(txn, claim);
     if (error == LEDGER_OK)

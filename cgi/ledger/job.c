@@ -229,8 +229,8 @@ job_list(struct ledger_txn *txn, void *arg)
 {
     const struct job_list *list = arg;
     struct statement statement =
-        txn_prepare(txn, "SELECT " JOB_COLUMNS " FROM " JOB_TABLES
-                         " ORDER BY j.state IN " JOB_ENDED ", CASE WHEN j.state IN " JOB_ENDED
+        txn_prepare(txn, "SELECT " JOB_COLUMNS " FROM " JOB_TABLES " ORDER BY j.state IN " JOB_ENDED
+                         ", CASE WHEN j.state IN " JOB_ENDED
                          " THEN -j.changed_at_ms ELSE j.created_at_ms END, j.id");
     int code;
 

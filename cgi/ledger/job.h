@@ -53,7 +53,7 @@ struct job {
     char *last_error;           /* NULL where there is none */
     enum job_origin origin;
     int64_t installation_id; /* of the GitHub App that sent it; 0 where it was another webhook */
-    int64_t created_at_ms;      /* on GitHub; when it was received where GitHub did not say */
+    int64_t created_at_ms;   /* on GitHub; when it was received where GitHub did not say */
     int64_t received_at_ms;
     int64_t changed_at_ms;
 };

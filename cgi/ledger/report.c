@@ -104,9 +104,10 @@ read_named(struct ledger_txn *txn, const struct job_report *report, struct scene
 static enum ledger_error
 read_other(struct ledger_txn *txn, const struct job_report *report, struct scene *scene)
 {
-    struct statement statement = txn_prepare(
-        txn, "SELECT k.state, k.labels, r.pool, " RUNNER_COVERS("r.place", "k.repository")
-             " FROM job k LEFT JOIN runner r ON r.name = ?3 WHERE k.id = ?1 AND k.runner = ?2");
+    struct statement statement =
+        txn_prepare(txn, "SELECT k.state, k.labels, r.pool, " RUNNER_COVERS(
+                             "r.place", "k.repository") " FROM job k LEFT JOIN runner r ON r.name "
+                                                        "= ?3 WHERE k.id = ?1 AND k.runner = ?2");
     const char *labels, *pool;
     int code;
 

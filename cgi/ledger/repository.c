@@ -50,10 +50,10 @@ repository_list(struct ledger_txn *txn, void *arg)
 static enum ledger_error
 find_due(struct ledger_txn *txn, struct repository_claim *claim)
 {
-    struct statement statement =
-        txn_prepare(txn, "SELECT name FROM repository WHERE " ASKED " AND discover_at_ms <= ?3 AND NOT "
-                         GATE_OWNER_IS_SHUT("substr(name, 1, instr(name, '/') - 1)", "?3")
-                         " ORDER BY discover_at_ms LIMIT 1");
+    struct statement statement = txn_prepare(
+        txn, "SELECT name FROM repository WHERE " ASKED
+             " AND discover_at_ms <= ?3 AND NOT " GATE_OWNER_IS_SHUT(
+                 "substr(name, 1, instr(name, '/') - 1)", "?3") " ORDER BY discover_at_ms LIMIT 1");
     int code;
 
     bind_number(&statement, claim->now_ms - claim->window_ms);
@@ -74,14 +74,8 @@ repository_claim(struct ledger_txn *txn, void *arg)
     struct statement put_off = txn_prepare(
         txn, "UPDATE repository SET discovered_at_ms = ?2, discover_at_ms = ?2 + ?3 *"
              " iif(discovered_at_ms > 0 AND seen_at_ms > discovered_at_ms, ?4, 1) WHERE name = ?1");
-    int64_t calls_left = 0;
-    struct gate gate;
-    enum ledger_error error = gate_read(txn, "github", claim->now_ms, &gate);
+    enum ledger_error error = budget_may_ask(txn, claim->now_ms, claim->calls_per_hour);
 
-    if (error == LEDGER_OK)
-        error = budget_left(txn, claim->now_ms, claim->calls_per_hour, &calls_left);
-    if (error == LEDGER_OK && (gate.state == GATE_SHUT || calls_left <= 0))
-        error = LEDGER_NOT_FOUND;
     if (error == LEDGER_OK)
         error = find_due(txn, claim);
     if (error != LEDGER_OK)

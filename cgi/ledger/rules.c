@@ -127,8 +127,8 @@ rules_backoff_ms(int64_t initial_ms, int64_t max_ms, int64_t n, uint32_t jitter)
 }
 
 static const char *const job_texts[] = {
-    [JOB_NONE] = "none",       [JOB_QUEUED] = "queued", [JOB_ASSIGNED] = "assigned",
-    [JOB_RUNNING] = "running", [JOB_DONE] = "done",     [JOB_FAILED] = "failed",
+    [JOB_NONE] = "none",       [JOB_QUEUED] = "queued",   [JOB_ASSIGNED] = "assigned",
+    [JOB_RUNNING] = "running", [JOB_DONE] = "done",       [JOB_FAILED] = "failed",
     [JOB_EXPIRED] = "expired", [JOB_REFUSED] = "refused",
 };
 

@@ -21,7 +21,7 @@
 #define RUNNER_PLACE_CAP (RH_REPOSITORY_LEN_MAX + 16)
 
 /* Whether a runner that registers at `place` can be given jobs of `repository`, both SQL
- * expressions: see place_covers. */
+ * expressions. That an enterprise has a repository is for its pools to know: true. */
 #define RUNNER_COVERS(place, repository)                               \
     "(" place " = 'repos/' || " repository " COLLATE NOCASE OR " place \
     " = 'orgs/' || substr(" repository ", 1, instr(" repository        \

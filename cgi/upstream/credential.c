@@ -78,7 +78,8 @@ credential_renew(struct credential *credential, const struct rh_secret *token)
         return false;
     (void)pthread_mutex_lock(&credential->lock);
     renewed = is_other(current(credential), token); /* another thread was here before */
-    if (!renewed && credential->reader(credential->path, &read, &ignored) && is_other(read, token)) {
+    if (!renewed && credential->reader(credential->path, &read, &ignored) &&
+        is_other(read, token)) {
         rh_secret_free(credential->renewed);
         credential->renewed = read;
         read = NULL;

@@ -1,7 +1,6 @@
 /*
- * The token or key that lets us into an upstream, which may be replaced in its file while we run: workload
- * identities of Nomad, templates of Vault and people do that.
- * SPDX-License-Identifier: MIT
+ * The token or key that lets us into an upstream, which may be replaced in its file while we run:
+ * workload identities of Nomad, templates of Vault and people do that. SPDX-License-Identifier: MIT
  */
 #ifndef UPSTREAM_CREDENTIAL_H
 #define UPSTREAM_CREDENTIAL_H

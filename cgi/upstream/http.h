@@ -74,10 +74,10 @@ struct http_request {
 
 struct http_reply {
     long status;
-    struct buffer body;       /* wiped by http_reply_fini: it may hold a credential */
-    int64_t retry_after_ms;   /* from retry-after or x-ratelimit-reset; -1 where neither applies */
-    bool rate_limited;        /* the headers say that the rate limit is used up */
-    char etag[HTTP_ETAG_CAP]; /* as it came; "" where there was none, or a longer one */
+    struct buffer body;        /* wiped by http_reply_fini: it may hold a credential */
+    int64_t retry_after_ms;    /* from retry-after or x-ratelimit-reset; -1 where neither applies */
+    bool rate_limited;         /* the headers say that the rate limit is used up */
+    char etag[HTTP_ETAG_CAP];  /* as it came; "" where there was none, or a longer one */
     char *kept[HTTP_KEEP_MAX]; /* by place in `keep`; NULL where it is missing or too long */
     int64_t server_now_ms;     /* the upstream's own clock; ours where it did not tell */
 };

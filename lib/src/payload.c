@@ -156,8 +156,7 @@ rh_payload_build(const struct rh_dispatch *dispatch, char **out, size_t *out_len
         !id_add(json, "job_id", dispatch->job_id) ||
         !labels_add(json, "labels", dispatch->labels) || !text_add(json, "url", dispatch->url) ||
         !text_add(json, "runner_name", dispatch->runner_name) ||
-        (dispatch->runner_group != NULL &&
-         !text_add(json, "runner_group", dispatch->runner_group)))
+        (dispatch->runner_group != NULL && !text_add(json, "runner_group", dispatch->runner_group)))
         goto out;
     if (!text_add(json,
                   dispatch->credential_kind == RH_CREDENTIAL_JIT_CONFIG ? "jit_config" : "token",

@@ -73,34 +73,12 @@ where_a_pools_runners_register(void **state)
     assert_true(place_valid(place));
 }
 
-static void
-whose_jobs_a_runner_can_be_given(void **state)
-{
-    static const struct {
-        const char *place;
-        const char *repository;
-        bool covers;
-    } rows[] = {
-        {"repos/octo/hello", "octo/hello", true},   {"repos/octo/hello", "Octo/Hello", true},
-        {"repos/octo/hello", "octo/hello2", false}, {"repos/octo/hello", "other/hello", false},
-        {"orgs/octo", "octo/hello", true},          {"orgs/Octo", "octo/other", true},
-        {"orgs/octo", "octopus/hello", false},      {"orgs/octo", "oct/hello", false},
-        {"enterprises/e", "anyone/anything", true}, {"octo", "octo/hello", false},
-    };
-
-    (void)state;
-    for (size_t i = 0; i < COUNT(rows); i++)
-        assert_row(place_covers(rows[i].place, rows[i].repository) == rows[i].covers,
-                   rows[i].place);
-}
-
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(places_and_what_they_stand_for),
         cmocka_unit_test(where_a_pools_runners_register),
-        cmocka_unit_test(whose_jobs_a_runner_can_be_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -57,7 +57,8 @@ the_first_pool_that_serves_a_job(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         const char *want = rows[i].serves == NULL ? "none" : rows[i].serves;
 
-        assert_row(strcmp(name_of(pool_serving_json(&config, rows[i].labels, "o/r", true)), want) == 0,
+        assert_row(strcmp(name_of(pool_serving_json(&config, rows[i].labels, "o/r", true)), want) ==
+                       0,
                    rows[i].name);
         assert_null(pool_serving_json(&no_pools, rows[i].labels, "o/r", true));
     }

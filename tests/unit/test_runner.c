@@ -217,6 +217,30 @@ what_an_operator_may_give_up(void **state)
                         "1 forgotten r");
 }
 
+static void
+whose_jobs_a_runner_can_be_given(void **state)
+{
+    static const struct {
+        const char *place;
+        const char *repository;
+        bool covers;
+    } rows[] = {
+        {"repos/octo/hello", "octo/hello", true},   {"repos/octo/hello", "Octo/Hello", true},
+        {"repos/octo/hello", "octo/hello2", false}, {"repos/octo/hello", "other/hello", false},
+        {"orgs/octo", "octo/hello", true},          {"orgs/Octo", "octo/other", true},
+        {"orgs/octo", "octopus/hello", false},      {"orgs/octo", "oct/hello", false},
+        {"enterprises/e", "anyone/anything", true}, {"octo", "octo/hello", false},
+    };
+
+    char sql[1024];
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        (void)snprintf(sql, sizeof sql, "SELECT %s FROM (SELECT '%s' AS place, '%s' AS repository)",
+                       RUNNER_COVERS("place", "repository"), rows[i].place, rows[i].repository);
+        assert_row(number_of(*state, sql) == rows[i].covers, rows[i].place);
+    }
+}
+
 int
 main(void)
 {
@@ -227,6 +251,7 @@ main(void)
         ON_LEDGER(a_move_begins_its_audits_anew),
         ON_LEDGER(what_waits_for_a_job_that_needs_none_is_retired),
         ON_LEDGER(what_an_operator_may_give_up),
+        ON_LEDGER(whose_jobs_a_runner_can_be_given),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }

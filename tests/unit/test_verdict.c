@@ -247,7 +247,8 @@ labels_that_no_runner_can_have(void **state)
     verdict = reach(&pools.config, &parsed, MADE_S);
     assert_int_equal(verdict.outcome, OUTCOME_IGNORED);
     assert_non_null(strstr(verdict.reason, "labels that no runner can have"));
-    assert_false(verdict_match(&pools.config, &pools.items[0], &parsed.delivery->job, words, sizeof words));
+    assert_false(
+        verdict_match(&pools.config, &pools.items[0], &parsed.delivery->job, words, sizeof words));
     rh_delivery_free(parsed.delivery);
     pools_fini(&pools);
     free(raw);
@@ -262,9 +263,11 @@ a_match_in_words(void **state)
     char words[256], few[8];
 
     pool_add(&pools, linux_name, linux_labels, true);
-    assert_true(verdict_match(&pools.config, &pools.items[0], &parsed.delivery->job, words, sizeof words));
+    assert_true(
+        verdict_match(&pools.config, &pools.items[0], &parsed.delivery->job, words, sizeof words));
     assert_string_equal(words, "serves the job");
-    assert_true(verdict_match(&pools.config, &pools.items[0], &parsed.delivery->job, few, sizeof few));
+    assert_true(
+        verdict_match(&pools.config, &pools.items[0], &parsed.delivery->job, few, sizeof few));
     assert_string_equal(few, "serves ");
     rh_delivery_free(parsed.delivery);
     pools_fini(&pools);

@@ -54,7 +54,8 @@ struct rh_dispatch {
 
 /*
  * The payload as JSON text, in this order of keys: repo, fork, job, run_id, job_id, labels, url,
- * runner_name, runner_group where there is one, and token or jit_config. run_id and job_id are numbers, labels is an array.
+ * runner_name, runner_group where there is one, and token or jit_config. run_id and job_id are
+ * numbers, labels is an array.
  *
  * On RH_OK `*out` is NUL-terminated and belongs to the caller, who frees it with
  * rh_wipe_free(*out, *out_len) because the credential is in it. On failure `*out` is NULL:
