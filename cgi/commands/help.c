@@ -61,7 +61,7 @@ const struct command commands[] = {
      "in .headers. Shows the signature, the event, the labels against each pool and the exact\n"
      "dispatch, its credential masked. Sends nothing.\n",
      command_explain},
-    {"hooks", "install|list|remove|ping|redeliver ...",
+    {"hooks", "install|list|remove|ping|redeliver|addresses ...",
      "make, mend, show or remove webhooks on GitHub", "", command_hooks},
     {"version", "", "print the version", "", command_version},
     {"help", "[COMMAND]", "print this, or what a command does", "", command_help},

@@ -48,6 +48,13 @@ static const struct hooks_verb verbs[] = {
      "does it by itself, once for each; this asks again. The ledger is told, and the requests\n"
      "keep to [github] content_per_minute.\n",
      hooks_redeliver},
+    {"addresses", "[--nginx | --lighttpd | --json] [--output FILE]",
+     "Asks GitHub which networks its webhooks come from, and prints one a line; --nginx as a geo\n"
+     "block, --lighttpd as a chain of conditions, to be included in a web server's configuration.\n"
+     "--output replaces FILE whole, and only when something changed: \"changed\" or \"unchanged\"\n"
+     "says which. A list that is empty or has anything else in it replaces nothing. The token of\n"
+     "[github] is used where there is one; it works without any.\n",
+     hooks_addresses},
 };
 static const size_t verbs_len = sizeof verbs / sizeof verbs[0];
 

@@ -22,6 +22,7 @@ int hooks_list(const struct invocation *invocation, int argc, char **argv);
 int hooks_remove(const struct invocation *invocation, int argc, char **argv);
 int hooks_ping(const struct invocation *invocation, int argc, char **argv);
 int hooks_redeliver(const struct invocation *invocation, int argc, char **argv);
+int hooks_addresses(const struct invocation *invocation, int argc, char **argv);
 
 /* Prints "runhook: …" and how the verb is used, and is EXIT_USAGE. */
 int hooks_usage(const char *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));

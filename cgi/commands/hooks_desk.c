@@ -22,16 +22,21 @@
 /* GitHub may ask to wait again after a wait; not for ever. */
 #define WAITS_MAX 5
 
-bool
-hooks_desk_open(struct hooks_desk *desk, const struct invocation *invocation)
+static bool
+begin(struct hooks_desk *desk)
 {
     *desk = (struct hooks_desk){0};
     atomic_init(&desk->deadline, INT64_MAX);
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        (void)fprintf(stderr, "runhook: error: libcurl does not start\n");
-        return false;
-    }
-    desk->config = common_config(invocation, CONFIG_WHOLE);
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
+        return true;
+    (void)fprintf(stderr, "runhook: error: libcurl does not start\n");
+    return false;
+}
+
+/* Makes the rest, where there is a configuration. */
+static bool
+furnish(struct hooks_desk *desk)
+{
     if (desk->config == NULL)
         return false;
     desk->accounts =
@@ -44,6 +49,26 @@ hooks_desk_open(struct hooks_desk *desk, const struct invocation *invocation)
     }
     progress_init(&desk->progress, stderr);
     return true;
+}
+
+bool
+hooks_desk_open(struct hooks_desk *desk, const struct invocation *invocation)
+{
+    if (!begin(desk))
+        return false;
+    desk->config = common_config(invocation, CONFIG_WHOLE);
+    return furnish(desk);
+}
+
+bool
+hooks_desk_open_for_all(struct hooks_desk *desk, const struct invocation *invocation)
+{
+    struct rh_reason missing;
+
+    if (!begin(desk))
+        return false;
+    desk->config = common_config_at_best(invocation, &missing);
+    return furnish(desk);
 }
 
 void

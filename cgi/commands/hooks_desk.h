@@ -32,6 +32,10 @@ struct hooks_desk {
 /* Loads the configuration, whole. False where something failed, which is said on standard error;
  * hooks_desk_close is due in either case. */
 bool hooks_desk_open(struct hooks_desk *desk, const struct invocation *invocation);
+
+/* The same for what GitHub tells everybody: secrets that are not there, or cannot be read, do
+ * without. */
+bool hooks_desk_open_for_all(struct hooks_desk *desk, const struct invocation *invocation);
 void hooks_desk_close(struct hooks_desk *desk);
 
 /*

@@ -35,6 +35,9 @@ static const struct flag {
     {"--dry-run", HOOKS_DRY_RUN, 0, NULL},
     {"--json", HOOKS_JSON, 0, NULL},
     {"--insecure-url", HOOKS_INSECURE_URL, 0, NULL},
+    {"--nginx", HOOKS_NGINX, 0, NULL},
+    {"--lighttpd", HOOKS_LIGHTTPD, 0, NULL},
+    {"--output", HOOKS_OUTPUT, VALUE(output), "a file"},
 };
 static const size_t flags_len = sizeof flags / sizeof flags[0];
 

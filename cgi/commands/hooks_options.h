@@ -21,6 +21,9 @@ enum hooks_flags {
     HOOKS_JSON = 1 << 9,
     HOOKS_INSECURE_URL = 1 << 10,
     HOOKS_SINCE = 1 << 11,
+    HOOKS_NGINX = 1 << 12,
+    HOOKS_LIGHTTPD = 1 << 13,
+    HOOKS_OUTPUT = 1 << 14,
     /* Which repositories are meant by an owner's name: */
     HOOKS_CHOICE = HOOKS_TOPIC | HOOKS_ARCHIVED | HOOKS_FORKS,
 };
@@ -35,6 +38,7 @@ struct hooks_options {
     const char *organization;
     const char *app_of;
     const char *since;
+    const char *output;
 };
 
 /*

@@ -91,6 +91,8 @@ github_access_get(struct github *github, const struct github_call *call,
     struct mint mint = {.github = github, .call = call};
     char words[PLACE_WORDS_CAP], key[KEY_CAP];
 
+    if (call->is_public && call->as_app == NULL)
+        return true;
     access->account =
         call->as_app != NULL ? call->as_app : accounts_for(github_accounts(github), call->place);
     if (access->account == NULL)
@@ -115,6 +117,8 @@ github_access_renew(const struct github_call *call, struct github_access *access
     bool renewed;
     char key[KEY_CAP];
 
+    if (access->account == NULL)
+        return false;
     if (access->is_installations) {
         installation_key(call, key);
         token_cache_drop(account_tokens(access->account), key, access->bearer);

@@ -14,8 +14,8 @@
 
 /* Zero-initialize; one for all tries of a request. */
 struct github_access {
-    struct account *account;
-    struct rh_secret *bearer; /* what goes into the header */
+    struct account *account;  /* NULL for none: see is_public */
+    struct rh_secret *bearer; /* what goes into the header; NULL for none */
     struct rh_secret *secret; /* what an App signs with; NULL where `bearer` is a token */
     bool is_installations;    /* `bearer` is of an installation */
     bool was_renewed;

@@ -26,6 +26,7 @@ struct github_call {
     enum github_permission permission; /* that it needs there */
     struct account *as_app; /* instead: this account asks for itself, an App with its JSON Web
                                Token, a token as always; NULL for not */
+    bool is_public;         /* anybody may ask: without `as_app` it goes without a credential */
     const char *body;       /* JSON; NULL for none */
     size_t body_len;
     const char *etag;        /* asks for a 304 where nothing has changed since; NULL for not */

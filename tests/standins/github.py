@@ -27,6 +27,7 @@ from standins.github_credentials import Credentials  # noqa: E402
 from standins.github_deliveries import Deliveries  # noqa: E402
 from standins.github_hooks import HooksApi  # noqa: E402
 from standins.github_limits import Limits  # noqa: E402
+from standins.github_meta import ANONYMOUS_LIMIT, Anonymous, MetaApi  # noqa: E402
 from standins.github_owners import Owners, Repository  # noqa: E402
 from standins.github_runners import RunnersApi  # noqa: E402
 from standins.github_runs import RunsApi  # noqa: E402
@@ -52,6 +53,7 @@ class GitHub:
                         minute, or None for any number
     hook_timeout_s      how long a webhook's receiver has to answer
     hook_ca_file        the authorities that receivers' certificates may come from
+    meta                what GitHub tells about itself: see MetaApi
     actions             the state of runs, jobs and registrations, which the caller may change
     rng                 where tokens come from
     on_delete           called with a registration that a request is about to delete
@@ -82,6 +84,7 @@ class GitHub:
         self.schema_refusals = []
         self._lock = threading.RLock()
         self.limits = Limits(clock, rate_limit, content_per_minute)
+        self.limits.bound(Anonymous.rate_key, ANONYMOUS_LIMIT)
         self.owners = Owners(self, repositories)
         self.actions = Actions(clock, self.owners.describe)
         self.credentials = Credentials(self)
@@ -89,9 +92,10 @@ class GitHub:
         self.runners = RunnersApi(self)
         self.runs = RunsApi(self)
         self.hooks = HooksApi(self)
+        self.meta = MetaApi()
         self.deliveries = Deliveries(self, hook_timeout_s, hook_ca_file)
         self._routes = collections.defaultdict(list)  # (method, segments) -> routes
-        for part in (self.owners, self.apps, self.runners, self.runs, self.hooks):
+        for part in (self.owners, self.apps, self.runners, self.runs, self.hooks, self.meta):
             for route in part.routes:
                 self._routes[route.method, len(route.pattern)].append(route)
         self.server = _Server(self, clock=clock, **server_options)
@@ -220,14 +224,21 @@ class GitHub:
         refusal = _refusal_at_the_door(request)
         if refusal:
             return refusal, self.rate
-        actor, refusal = self.credentials.actor_of(request)
+        route, names = self._route(request)
+        if self._is_for_all(route) and not request.headers.get("Authorization"):
+            actor, refusal = Anonymous(), None
+        else:
+            actor, refusal = self.credentials.actor_of(request)
         if refusal:
             return refusal, self.rate
         rate = self.limits.rate_of(actor.rate_key)
-        route, names = self._route(request)
         response = self._counted(request, actor, route, names, rate)
         response.headers += actor.headers(route)
         return response, rate
+
+    def _is_for_all(self, route):
+        return (route is not None and Anonymous.kind in route.actors
+                and self.meta.is_public)
 
     def _counted(self, request, actor, route, names, rate):
         if (route is None or route.counts) and not rate.take():

@@ -61,6 +61,10 @@ class Limits:
         self._rates = {None: self.plain}
         self._created = collections.defaultdict(collections.deque)
 
+    def bound(self, key, limit):
+        """Gives a credential a limit of its own."""
+        self._rates[key] = RateLimit(self.clock, limit)
+
     def rate_of(self, key):
         if key not in self._rates:
             self._rates[key] = RateLimit(self.clock, self.rate_limit)

@@ -74,6 +74,7 @@ SCHEMAS = {
     ("GET", f"{ENTERPRISE}/installation"): NOTHING,
     ("GET", "/users/{username}/installation"): NOTHING,
 
+    ("GET", "/meta"): NOTHING,
     ("GET", "/rate_limit"): NOTHING,
     ("GET", "/user"): NOTHING,
     ("GET", "/user/repos"): (
