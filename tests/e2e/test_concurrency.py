@@ -80,7 +80,7 @@ def test_without_keep_the_connection_is_closed(site, process):
         assert connection.read_record() is None
 
 
-@pytest.mark.parametrize("front", ["nginx", "nginx_keepconn", "nginx_tcp", "lighttpd_fastcgi"])
+@pytest.mark.parametrize("front", ["nginx", "nginx_closing", "nginx_tcp", "lighttpd_fastcgi"])
 def test_twenty_clients_through_a_web_server(site, front):
     site.configure("server", threads=THREADS)
     served = site.serve(front)

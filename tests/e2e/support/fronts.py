@@ -1,5 +1,5 @@
-"""Web servers in front of runhook, set up with the files that the project ships: nginx/runhook.conf
-and examples/lighttpd/*.conf, with this site's paths in place of the installed ones.
+"""Web servers in front of runhook, set up with the files that the project ships: nginx/*.conf and
+examples/lighttpd/*.conf, with this site's paths in place of the installed ones.
 
 Each web server inherits a listening socket that is bound already, so that no port is guessed.
 """
@@ -101,34 +101,43 @@ def replaced(text, **changes):
     return text
 
 
+def without_comments(text):
+    return "".join(line for line in text.splitlines(keepends=True)
+                   if not line.lstrip().startswith("#"))
+
+
 class Nginx(Front):
     """nginx, and runhook on a unix socket."""
 
     program = "nginx"
+    worker_connections = 512
 
     def start_backend(self):
         self.socket = f"unix:{self.site.directory}/runhook.sock"
         return self.site.serve_socket(self.socket, env=self.env)
 
-    def snippet(self):
-        text = (PROJECT / "nginx/runhook.conf").read_text()
-        text = replaced(text, **{"unix:/run/runhook/runhook.sock": self.backend_address()})
-        if self.large_bodies:
+    def shipped(self, name):
+        """One of the project's files, changed to this site's paths."""
+        text = (PROJECT / "nginx" / name).read_text()
+        if name == "runhook-http.conf":
+            text = replaced(text, **{"unix:/run/runhook/runhook.sock": self.backend.address})
+        if name == "runhook.conf" and self.large_bodies:
             text = replaced(text, **{"client_max_body_size 1m;":
                                      f"client_max_body_size {LARGE_BODIES};"})
         return text
 
-    def backend_address(self):
-        return self.backend.address
-
-    def upstream_block(self):
-        return ""
+    def servers(self, folder):
+        """What stands beside the shipped files in the http block."""
+        return f"""    server {{
+        listen {self.address};
+        include {folder}/runhook.conf;
+    }}"""
 
     def web_config(self):
         folder = self.site.directory / "nginx"
         folder.mkdir()
-        snippet = folder / "snippet.conf"
-        snippet.write_text(self.snippet())
+        for name in ("runhook-http.conf", "runhook-hook-addresses.conf", "runhook.conf"):
+            (folder / name).write_text(self.shipped(name))
         user = "user root;" if os.geteuid() == 0 else ""
         temporary = "\n".join(f"    {kind}_temp_path {folder}/{kind};" for kind in
                               ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
@@ -139,15 +148,13 @@ daemon off;
 worker_processes 1;
 pid {folder}/nginx.pid;
 error_log {self.site.directory}/nginx-error.log info;
-events {{ worker_connections 512; }}
+events {{ worker_connections {self.worker_connections}; }}
 http {{
     access_log off;
 {temporary}
-    {self.upstream_block()}
-    server {{
-        listen {self.address};
-        include {snippet};
-    }}
+    include {folder}/runhook-http.conf;
+    include {folder}/runhook-hook-addresses.conf;
+{self.servers(folder)}
 }}
 """
 
@@ -156,21 +163,12 @@ http {{
                 "-e", self.site.directory / "nginx-error.log"]
 
 
-class NginxKeepConn(Nginx):
-    """As the shipped snippet says it: an upstream block and fastcgi_keep_conn."""
+class NginxClosing(Nginx):
+    """A connection to runhook for every request."""
 
-    connections = 32
-
-    def snippet(self):
-        return replaced(super().snippet(), **{
-            "include fastcgi_params;": "include fastcgi_params; fastcgi_keep_conn on;"})
-
-    def backend_address(self):
-        return "runhook"
-
-    def upstream_block(self):
-        return (f"upstream runhook {{ server {self.backend.address}; "
-                f"keepalive {self.connections}; }}")
+    def shipped(self, name):
+        text = super().shipped(name)
+        return text.replace("fastcgi_keep_conn on;", "fastcgi_keep_conn off;")
 
 
 class NginxTcp(Nginx):
@@ -200,20 +198,31 @@ class Lighttpd(Front):
 
     def changes(self):
         """Strings of the shipped file and what stands in their place here."""
-        changes = {"/usr/local/bin/runhook": self.site.runhook,
-                   "/etc/runhook/runhook.conf": self.site.config_path,
-                   "/var/log/lighttpd/runhook.log": self.site.directory / "breakage.out"}
+        return {"/usr/local/bin/runhook": self.site.runhook,
+                "/etc/runhook/runhook.conf": self.site.config_path,
+                "/etc/lighttpd/runhook": self.included,
+                "/var/log/lighttpd/runhook.log": self.site.directory / "breakage.out"}
+
+    @property
+    def included(self):
+        """The folder that stands for /etc/lighttpd/runhook."""
+        return self.site.directory / "lighttpd"
+
+    def write_included(self):
+        text = (PROJECT / "examples/lighttpd/access.conf").read_text()
+        changes = {"/etc/lighttpd/runhook": self.included}
         if self.large_bodies:
             changes["server.max-request-size = 1024"] = (
                 f"server.max-request-size = {LARGE_BODIES // 1024}")
-        return changes
+        self.included.mkdir()
+        (self.included / "access.conf").write_text(replaced(text, **changes))
 
     def web_config(self):
         shipped = (PROJECT / "examples/lighttpd" / self.shipped).read_text()
         # A file that Debian's own configuration would include has commands in its comments.
-        code = "".join(line for line in shipped.splitlines(keepends=True)
-                       if not line.lstrip().startswith("#"))
+        code = without_comments(shipped)
         port = self.address.rpartition(":")[2]
+        self.write_included()
         uploads = self.site.directory / "uploads"
         uploads.mkdir()
         return f"""server.document-root = "{self.site.directory}/www"
@@ -255,7 +264,7 @@ class LighttpdCgi(Lighttpd):
 
 FRONTS = {
     "nginx": Nginx,
-    "nginx_keepconn": NginxKeepConn,
+    "nginx_closing": NginxClosing,
     "nginx_tcp": NginxTcp,
     "spawn_fcgi": SpawnFcgi,
     "lighttpd_fastcgi": LighttpdFastCgi,

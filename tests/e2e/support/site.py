@@ -157,9 +157,9 @@ class Site:
         return result
 
     def serve(self, front="nginx", **options):
-        """Puts a web server of this kind in front, with runhook behind it."""
+        """Puts a web server of this kind, a name or a class, in front, with runhook behind it."""
         assert self.front is None, "one front a site"
-        self.front = FRONTS[front](self, **options)
+        self.front = (FRONTS[front] if isinstance(front, str) else front)(self, **options)
         try:
             self.front.start()
         except Exception:
