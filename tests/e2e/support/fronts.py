@@ -20,13 +20,16 @@ HOOK_PATH = "/github/webhook"
 HEALTH_PATH = "/github/webhook/healthz"
 LARGE_BODIES = 32 * 1024 * 1024
 
-# nginx takes the number of an inherited socket from NGINX, lighttpd from LISTEN_FDS, where it must
-# be 3 and LISTEN_PID its own pid: a launcher that becomes the web server sees to both.
+# nginx takes the numbers of inherited sockets from NGINX; of LISTEN_FDS, which lighttpd reads, they
+# are 3 and up, and LISTEN_PID its own pid: a launcher that becomes the web server sees to both.
 LAUNCHER = """
-import os, sys
-os.dup2(int(sys.argv[1]), 3)
-os.set_inheritable(3, True)
-os.environ.update(NGINX="3;", LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+import fcntl, os, sys
+apart = [fcntl.fcntl(int(number), fcntl.F_DUPFD, 100) for number in sys.argv[1].split(",")]
+for number, fd in enumerate(apart, 3):
+    os.dup2(fd, number)
+    os.close(fd)
+os.environ.update(NGINX="".join(f"{number};" for number in range(3, 3 + len(apart))),
+                  LISTEN_FDS=str(len(apart)), LISTEN_PID=str(os.getpid()))
 os.execvp(sys.argv[2], sys.argv[2:])
 """
 
@@ -43,23 +46,32 @@ class Front:
         self.env = env
         self.web = None
         self.backend = None  # the runhook process, where the web server does not start it
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.listeners = []
+        self.address = self.listen()
         self.client = HttpClient(self.address)
+
+    def listen(self):
+        """Another socket for the web server; returns its address."""
+        self.listeners.append(socket.create_server(("127.0.0.1", 0), backlog=1024))
+        return "127.0.0.1:%d" % self.listeners[-1].getsockname()[1]
 
     def start(self):
         self.backend = self.start_backend()
         config = self.site.directory / f"{self.program}.conf"
         config.write_text(self.web_config())
-        self.listener.set_inheritable(True)
+        numbers = [listener.fileno() for listener in self.listeners]
         self.web = self.site.start(
-            [sys.executable, "-c", LAUNCHER, self.listener.fileno(), *self.web_command(config)],
-            self.program, pass_fds=[self.listener.fileno()])
-        self.listener.close()
+            [sys.executable, "-c", LAUNCHER, ",".join(map(str, numbers)),
+             *self.web_command(config)], self.program, pass_fds=numbers)
+        self.close_listeners()
         self.wait_until_ready()
 
+    def close_listeners(self):
+        for listener in self.listeners:
+            listener.close()
+
     def stop(self):
-        self.listener.close()
+        self.close_listeners()
         if self.web is not None and self.web.is_running:
             self.web.stop()
         if self.backend is not None and self.backend.is_running:

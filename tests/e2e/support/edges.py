@@ -1,0 +1,216 @@
+"""The complete servers that the project ships, as they face the internet: with TLS, and behind a
+tunnel or a proxy. A test is the proxy, and says in its header where a request comes from."""
+
+import asyncio
+import contextlib
+import http.client
+import socket
+import ssl
+import time
+
+from .fronts import PROJECT, LighttpdFastCgi, Nginx, replaced, without_comments
+from .http_client import Answer, HttpClient
+from .waiting import SLOWNESS
+
+NAME = "runhook.example.org"
+GITHUB = "140.82.115.7"
+GITHUB_IPV6 = "2606:50c0:8000::153"
+STRANGER = "203.0.113.9"
+STRANGER_IPV6 = "2001:db8::9"
+REAL_ADDRESS = "CF-Connecting-IP"
+
+
+class TlsClient(HttpClient):
+    """Speaks TLS to an address, and knows it by NAME."""
+
+    def __init__(self, address, ca_file):
+        super().__init__(address)
+        self.context = ssl.create_default_context(cafile=ca_file)
+
+    def connect(self, timeout_s=20.0):
+        host, port = self.address.split(":")
+        plain = socket.create_connection((host, int(port)), timeout_s * SLOWNESS)
+        connection = http.client.HTTPConnection(NAME, timeout=timeout_s * SLOWNESS)
+        connection.sock = self.context.wrap_socket(plain, server_hostname=NAME)
+        return connection
+
+
+class Edge:
+    """What both web servers' have in common. `certificates` are the server's own, in the two that
+    have TLS; `addresses` says whether GitHub's were asked for."""
+
+    form = ""
+
+    def __init__(self, site, *, certificates=None, addresses=True, changes=None):
+        super().__init__(site, large_bodies=False)
+        self.certificates = certificates
+        self.has_addresses = addresses
+        self.more_changes = changes or {}
+        self.plain = None  # a client of port 80, where there is one
+        if certificates is not None:
+            self.client = TlsClient(self.address, certificates.ca)
+            self.plain = HttpClient(self.listen())
+
+    def fetch_addresses(self):
+        done = self.site.run("hooks", "addresses", f"--{self.form}", "--output",
+                             self.addresses_path)
+        assert done.code == 0, done
+        return done.stdout.strip()
+
+    def seen_from(self, address, method, path, delivery=None, **options):
+        """A request that the proxy passes on for somebody at this address."""
+        headers = delivery.headers() if delivery else {}
+        return self.client.request(method, path, delivery.body if delivery else None,
+                                   {**headers, REAL_ADDRESS: address}, **options)
+
+    def asked_from(self, address, method, path):
+        """The same without a body, its path as it is: no library makes another of it."""
+        with contextlib.closing(self.client.connect()) as connection:
+            connection.putrequest(method, path, skip_host=True)
+            for name, value in (("Host", NAME), (REAL_ADDRESS, address), ("Content-Length", "0")):
+                connection.putheader(name, value)
+            connection.endheaders()
+            response = connection.getresponse()
+            return Answer(response.status, [], response.read())
+
+    def deliver_from(self, address, delivery, path="/github/webhook"):
+        return self.seen_from(address, "POST", path, delivery)
+
+    def certificate_changes(self):
+        if self.certificates is None:
+            return {}
+        folder = f"/etc/letsencrypt/live/{NAME}"
+        return {f"{folder}/fullchain.pem": self.certificates.server_cert,
+                f"{folder}/privkey.pem": self.certificates.server_key}
+
+
+class NginxEdge(Edge, Nginx):
+    form = "nginx"
+    worker_connections = 4096  # as README.md says
+    server = ""
+
+    @property
+    def addresses_path(self):
+        return self.site.directory / "nginx/runhook-hook-addresses.conf"
+
+    def servers(self, folder):
+        if self.has_addresses:
+            self.fetch_addresses()
+        text = (PROJECT / "nginx" / self.server).read_text()
+        changes = {"/etc/nginx/snippets": folder, "/var/log/nginx": self.site.directory,
+                   **self.listens(), **self.certificate_changes()}
+        return replaced(text, **changes)
+
+    def shipped(self, name):
+        text = super().shipped(name)
+        return replaced(text, **self.more_changes.get(name, {}))
+
+
+class NginxTls(NginxEdge):
+    server = "server.conf"
+
+    def listens(self):
+        folder = self.site.directory
+        return {"listen 80;": f"listen {self.plain.address};", "listen [::]:80;": "",
+                "listen 443 ssl;": f"listen {self.address} ssl;",
+                "listen [::]:443 ssl;": f"listen unix:{folder}/ipv6.sock ssl;",
+                "/var/www/acme": folder / "acme"}
+
+
+class NginxBehindProxy(NginxEdge):
+    server = "server-behind-proxy.conf"
+
+    def listens(self):
+        return {"listen 127.0.0.1:8080;": f"listen {self.address};",
+                "listen [::1]:8080;": f"listen unix:{self.site.directory}/ipv6.sock;"}
+
+
+class LighttpdEdge(Edge, LighttpdFastCgi):
+    form = "lighttpd"
+    server = ""
+
+    @property
+    def addresses_path(self):
+        return self.included / "hook-addresses.conf"
+
+    def write_included(self):
+        super().write_included()
+        if self.has_addresses:
+            self.fetch_addresses()
+
+    def web_config(self):
+        folder = self.site.directory
+        (folder / "uploads").mkdir()
+        (folder / "conf-enabled").mkdir()
+        self.write_included()
+        shipped = (PROJECT / "examples/lighttpd" / self.shipped).read_text()
+        (folder / "conf-enabled/50-runhook.conf").write_text(
+            replaced(without_comments(shipped), **self.changes()))
+        text = without_comments((PROJECT / "examples/lighttpd" / self.server).read_text())
+        text = replaced(text, **{
+            "/etc/lighttpd": folder, "/var/log/lighttpd/error.log": folder / "lighttpd-error.log",
+            "/var/cache/lighttpd/uploads": folder / "uploads",
+            "/run/lighttpd.pid": folder / "lighttpd.pid",
+            'server.username = "www-data"\n': "", 'server.groupname = "www-data"\n': "",
+            **self.listens(), **self.certificate_changes(), **self.more_changes})
+        return text + 'server.systemd-socket-activation = "enable"\n'
+
+    def port(self):
+        return self.address.rpartition(":")[2]
+
+
+class LighttpdTls(LighttpdEdge):
+    server = "server.conf"
+
+    def listens(self):
+        folder = self.site.directory
+        host, port = self.plain.address.split(":")
+        return {"server.port = 80\n": f'server.bind = "{host}"\nserver.port = {port}\n',
+                '$SERVER["socket"] == "[::]:80" { }\n': "",
+                '"[::]:443"': f'"{folder}/ipv6.sock"', '":443"': f'"{self.address}"',
+                "/var/www/acme": folder / "www"}
+
+
+class LighttpdBehindProxy(LighttpdEdge):
+    server = "behind-proxy.conf"
+
+    def listens(self):
+        return {"server.port = 8080": f"server.port = {self.port()}",
+                '"[::1]:8080"': f'"{self.site.directory}/ipv6.sock"',
+                "/var/www/html": self.site.directory / "www"}
+
+
+BEHIND_PROXY = {"nginx": NginxBehindProxy, "lighttpd": LighttpdBehindProxy}
+WITH_TLS = {"nginx": NginxTls, "lighttpd": LighttpdTls}
+
+
+def is_runhooks(answer):
+    """Whether the answer is runhook's own, and not the web server's."""
+    return answer.body.startswith(b"{")
+
+
+def post_at_once(edge, address, deliveries):
+    """Opens a connection for every delivery, then sends them all at the same moment; returns the
+    statuses and how long it took."""
+    host, port = edge.address.split(":")
+
+    async def connect():
+        return await asyncio.open_connection(host, int(port))
+
+    async def post(streams, delivery):
+        reader, writer = streams
+        head = [f"POST /github/webhook HTTP/1.1\r\nHost: {NAME}\r\nConnection: close\r\n"
+                f"{REAL_ADDRESS}: {address}\r\nContent-Length: {len(delivery.body)}\r\n"]
+        head += [f"{name}: {value}\r\n" for name, value in delivery.headers().items()]
+        writer.write("".join(head).encode() + b"\r\n" + delivery.body)
+        answer = await reader.read()
+        writer.close()
+        return int(answer.split(b" ", 2)[1]) if answer else 0
+
+    async def all_of_them():
+        streams = await asyncio.gather(*(connect() for _ in deliveries))
+        began = time.monotonic()
+        statuses = await asyncio.gather(*map(post, streams, deliveries))
+        return statuses, time.monotonic() - began
+
+    return asyncio.run(all_of_them())
