@@ -1,6 +1,8 @@
 """The shipped servers of nginx/ and examples/lighttpd/ as they are set up: with TLS, before GitHub's
 addresses were fetched, behind a proxy that they were not told of, over a restart of runhook."""
 
+import contextlib
+import signal
 import subprocess
 
 import pytest
@@ -8,9 +10,12 @@ import pytest
 from standins.certificates import Certificates
 
 from .support.deliveries import ping, workflow_job
-from .support.edges import (BEHIND_PROXY, GITHUB, NAME, STRANGER, STRANGER_IPV6, WITH_TLS,
-                            NginxBehindProxy, is_runhooks, post_at_once)
+from .support.edges import (BEHIND_PROXY, GITHUB, NAME, REAL_ADDRESS, STRANGER, STRANGER_IPV6,
+                            WITH_TLS, NginxBehindBalancer, NginxBehindProxy,
+                            NginxBehindReverseProxy, is_runhooks, post_at_once)
+from .support.fastcgi_server import Restarted
 from .support.fronts import HOOK_PATH
+from .support.waiting import wait_until
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +71,33 @@ class TestBeforeTheAddressesAreKnown:
         assert edge.deliver_from(STRANGER, ping()).status == 429
 
 
+    def test_nginx_limits_bodies_that_never_end(self, serve):
+        edge = serve(NginxBehindProxy, addresses=False, changes={
+            "runhook.conf": {"limit_conn runhook_in_hand 1000": "limit_conn runhook_in_hand 3"}})
+        with contextlib.ExitStack() as stack:
+            for _ in range(3):
+                begin(edge, stack, STRANGER)
+            wait_until(lambda: edge.deliver_from(STRANGER, ping()).status == 429, "the limit")
+            assert edge.deliver_from(STRANGER_IPV6, ping()).status == 200
+            # GitHub's, once they are known, and local ones are not counted.
+            edge.fetch_addresses()
+            edge.web.send(signal.SIGHUP)
+            wait_until(lambda: edge.deliver_from(STRANGER, ping()).status == 403, "the list")
+            for address in (GITHUB, "127.0.0.1"):
+                for _ in range(5):
+                    begin(edge, stack, address)
+                assert edge.deliver_from(address, ping()).status == 200
+
+
+def begin(edge, stack, address):
+    """A delivery of which only the first byte comes."""
+    connection = stack.enter_context(contextlib.closing(edge.client.connect()))
+    connection.putrequest("POST", HOOK_PATH)
+    for name, value in ((REAL_ADDRESS, address), ("Content-Length", "100")):
+        connection.putheader(name, value)
+    connection.endheaders(b"{")
+
+
 class TestTls:
     @pytest.fixture(params=list(WITH_TLS))
     def edge(self, request, serve, certificates):
@@ -107,22 +139,51 @@ class TestTls:
 
 
 class TestKeptConnections:
-    def test_a_restart_of_runhook_loses_nothing(self, serve):
-        """nginx finds the connections that it kept closed, and opens another."""
-        edge = serve(NginxBehindProxy)
-        deliveries = [workflow_job() for _ in range(40)]
-        for delivery in deliveries:
-            assert edge.deliver_from(GITHUB, delivery).status == 202
-        edge.backend.stop()
-        edge.backend = edge.start_backend()
-        for _ in range(8):
-            assert edge.deliver_from(GITHUB, workflow_job()).status == 202
-
     def test_are_kept(self, serve):
         edge = serve(NginxBehindProxy)
         for _ in range(5):
             assert edge.deliver_from(GITHUB, ping()).status == 200
-        fds = subprocess.run(["ss", "-xH", "state", "connected"], capture_output=True, text=True)
-        kept = [line for line in fds.stdout.splitlines()
+        listed = subprocess.run(["ss", "-xH", "state", "connected"], capture_output=True, text=True)
+        kept = [line for line in listed.stdout.splitlines()
                 if f"{edge.site.directory}/runhook.sock" in line]
         assert len(kept) == 1, kept
+
+    def test_a_restart_of_runhook_loses_nothing(self, serve):
+        edge = serve(NginxBehindProxy)
+        assert edge.deliver_from(GITHUB, workflow_job()).status == 202
+        edge.backend.stop()
+        edge.backend = edge.start_backend()
+        for _ in range(4):
+            assert edge.deliver_from(GITHUB, workflow_job()).status == 202
+
+    def test_one_that_is_closed_as_nginx_sends_on_it(self, serve):
+        """nginx sends the delivery again on another."""
+        class Closing(NginxBehindProxy):
+            def start_backend(self):
+                self.restarted = Restarted(f"{self.site.directory}/closing.sock")
+                return self.restarted
+
+        edge = serve(Closing)  # which has made a request on the connection that is kept
+        delivery = workflow_job()
+        assert edge.deliver_from(GITHUB, delivery).status == 200
+        assert edge.restarted.bodies == [b"", delivery.body, delivery.body]
+
+
+class TestAlternatives:
+    """What server-behind-proxy.conf has in comments, for other proxies."""
+
+    def test_a_reverse_proxy(self, serve):
+        edge = serve(NginxBehindReverseProxy)
+        for address, status in ((GITHUB, 200), (STRANGER, 403)):
+            # What the client made up stands before what the proxy knows.
+            answer = edge.post(ping(), X_Forwarded_For=f"140.82.112.1, {address}")
+            assert answer.status == status
+        assert edge.site.events(event="delivery")[-1]["from"] == GITHUB
+
+    def test_the_proxy_protocol(self, serve):
+        edge = serve(NginxBehindBalancer)
+        for address, status in ((GITHUB, 200), (STRANGER, 403)):
+            edge.client.says = address
+            assert edge.post(ping()).status == status
+            assert edge.get(f"{HOOK_PATH}/healthz").status == 403
+        assert edge.site.events(event="delivery")[-1]["from"] == GITHUB

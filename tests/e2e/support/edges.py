@@ -35,6 +35,18 @@ class TlsClient(HttpClient):
         return connection
 
 
+class BalancerClient(HttpClient):
+    """A load balancer, which passes TCP on and `says` in the PROXY protocol for whom."""
+
+    says = "127.0.0.1"
+
+    def connect(self, timeout_s=20.0):
+        connection = super().connect(timeout_s)
+        connection.connect()
+        connection.sock.sendall(f"PROXY TCP4 {self.says} 127.0.0.1 4711 443\r\n".encode())
+        return connection
+
+
 class Edge:
     """What both web servers' have in common. `certificates` are the server's own, in the two that
     have TLS; `addresses` says whether GitHub's were asked for."""
@@ -125,6 +137,30 @@ class NginxBehindProxy(NginxEdge):
                 "listen [::1]:8080;": f"listen unix:{self.site.directory}/ipv6.sock;"}
 
 
+class NginxBehindReverseProxy(NginxBehindProxy):
+    """As the file's comments say it."""
+
+    says = ["real_ip_header X-Forwarded-For;", "real_ip_recursive on;"]
+
+    def listens(self):
+        commented = (PROJECT / "nginx" / self.server).read_text()
+        assert all(f"#     {line}" in commented for line in self.says)
+        return {**super().listens(), "real_ip_header CF-Connecting-IP;": "\n".join(self.says)}
+
+
+class NginxBehindBalancer(NginxBehindReverseProxy):
+    says = ["real_ip_header proxy_protocol;"]
+
+    def __init__(self, site, **options):
+        super().__init__(site, **options)
+        self.client = BalancerClient(self.address)
+
+    def listens(self):
+        changes = super().listens()
+        changes["listen 127.0.0.1:8080;"] = f"listen {self.address} proxy_protocol;"
+        return changes
+
+
 class LighttpdEdge(Edge, LighttpdFastCgi):
     form = "lighttpd"
     server = ""
@@ -191,7 +227,7 @@ def is_runhooks(answer):
 
 def post_at_once(edge, address, deliveries):
     """Opens a connection for every delivery, then sends them all at the same moment; returns the
-    statuses and how long it took."""
+    statuses, 0 where the connection broke, and how long it took."""
     host, port = edge.address.split(":")
 
     async def connect():
@@ -203,7 +239,9 @@ def post_at_once(edge, address, deliveries):
                 f"{REAL_ADDRESS}: {address}\r\nContent-Length: {len(delivery.body)}\r\n"]
         head += [f"{name}: {value}\r\n" for name, value in delivery.headers().items()]
         writer.write("".join(head).encode() + b"\r\n" + delivery.body)
-        answer = await reader.read()
+        answer = b""
+        with contextlib.suppress(ConnectionError):
+            answer = await reader.read()
         writer.close()
         return int(answer.split(b" ", 2)[1]) if answer else 0
 
