@@ -10,9 +10,9 @@ import pytest
 from standins.certificates import Certificates
 
 from .support.deliveries import ping, workflow_job
-from .support.edges import (BEHIND_PROXY, GITHUB, NAME, REAL_ADDRESS, STRANGER, STRANGER_IPV6,
-                            WITH_TLS, NginxBehindBalancer, NginxBehindProxy,
-                            NginxBehindReverseProxy, is_runhooks, post_at_once)
+from .support.edges import (BEHIND_BALANCER, BEHIND_PROXY, BEHIND_REVERSE_PROXY, GITHUB, NAME,
+                            REAL_ADDRESS, STRANGER, STRANGER_IPV6, WITH_TLS,
+                            LighttpdCgiBehindProxy, NginxBehindProxy, is_runhooks, post_at_once)
 from .support.fastcgi_server import Restarted
 from .support.fronts import HOOK_PATH
 from .support.waiting import wait_until
@@ -98,6 +98,18 @@ def begin(edge, stack, address):
     connection.endheaders(b"{")
 
 
+def test_plain_cgi_has_the_same_rules(serve):
+    edge = serve(LighttpdCgiBehindProxy)
+    for address, deliveries, pages in ((GITHUB, 202, 403), (STRANGER, 403, 403),
+                                       ("127.0.0.1", 202, 403)):
+        assert edge.deliver_from(address, workflow_job()).status == deliveries
+        for page in ("healthz", "status", "/x/status"):
+            answer = edge.asked_from(address, "GET", f"{HOOK_PATH}/{page}")
+            assert answer.status == pages and not is_runhooks(answer)
+    assert edge.get(f"{HOOK_PATH}/healthz").status == 200
+    assert edge.get(f"{HOOK_PATH}x/healthz").status in (403, 404)
+
+
 class TestTls:
     @pytest.fixture(params=list(WITH_TLS))
     def edge(self, request, serve, certificates):
@@ -170,18 +182,20 @@ class TestKeptConnections:
 
 
 class TestAlternatives:
-    """What server-behind-proxy.conf has in comments, for other proxies."""
+    """What the files have in comments, for other proxies."""
 
-    def test_a_reverse_proxy(self, serve):
-        edge = serve(NginxBehindReverseProxy)
+    @pytest.mark.parametrize("kind", list(BEHIND_REVERSE_PROXY))
+    def test_a_reverse_proxy(self, serve, kind):
+        edge = serve(BEHIND_REVERSE_PROXY[kind])
         for address, status in ((GITHUB, 200), (STRANGER, 403)):
             # What the client made up stands before what the proxy knows.
             answer = edge.post(ping(), X_Forwarded_For=f"140.82.112.1, {address}")
             assert answer.status == status
         assert edge.site.events(event="delivery")[-1]["from"] == GITHUB
 
-    def test_the_proxy_protocol(self, serve):
-        edge = serve(NginxBehindBalancer)
+    @pytest.mark.parametrize("kind", list(BEHIND_BALANCER))
+    def test_the_proxy_protocol(self, serve, kind):
+        edge = serve(BEHIND_BALANCER[kind])
         for address, status in ((GITHUB, 200), (STRANGER, 403)):
             edge.client.says = address
             assert edge.post(ping()).status == status

@@ -8,7 +8,7 @@ import socket
 import ssl
 import time
 
-from .fronts import PROJECT, LighttpdFastCgi, Nginx, replaced, without_comments
+from .fronts import PROJECT, Lighttpd, LighttpdFastCgi, Nginx, replaced, without_comments
 from .http_client import Answer, HttpClient
 from .waiting import SLOWNESS
 
@@ -216,6 +216,35 @@ class LighttpdBehindProxy(LighttpdEdge):
                 "/var/www/html": self.site.directory / "www"}
 
 
+class LighttpdCgiBehindProxy(LighttpdBehindProxy):
+    shipped = "cgi.conf"
+
+    def changes(self):
+        return Lighttpd.changes(self)
+
+
+class LighttpdBehindReverseProxy(LighttpdBehindProxy):
+    """As the file's comments say it, but for the proxy's address."""
+
+    says = ['extforward.forwarder = ( "192.0.2.10" => "trust" )',
+            'extforward.headers = ( "X-Forwarded-For" )']
+
+    def listens(self):
+        commented = (PROJECT / "examples/lighttpd" / self.server).read_text()
+        assert all(f"#     {line}\n" in commented for line in self.says)
+        return {**super().listens(), 'extforward.headers = ( "CF-Connecting-IP" )': self.says[1]}
+
+
+class LighttpdBehindBalancer(LighttpdBehindReverseProxy):
+    says = [LighttpdBehindReverseProxy.says[0], 'extforward.hap-PROXY = "enable"']
+
+    def __init__(self, site, **options):
+        super().__init__(site, **options)
+        self.client = BalancerClient(self.address)
+
+
+BEHIND_REVERSE_PROXY = {"nginx": NginxBehindReverseProxy, "lighttpd": LighttpdBehindReverseProxy}
+BEHIND_BALANCER = {"nginx": NginxBehindBalancer, "lighttpd": LighttpdBehindBalancer}
 BEHIND_PROXY = {"nginx": NginxBehindProxy, "lighttpd": LighttpdBehindProxy}
 WITH_TLS = {"nginx": NginxTls, "lighttpd": LighttpdTls}
 
