@@ -4,6 +4,7 @@ tunnel or a proxy. A test is the proxy, and says in its header where a request c
 import asyncio
 import contextlib
 import http.client
+import resource
 import socket
 import ssl
 import time
@@ -18,6 +19,16 @@ GITHUB_IPV6 = "2606:50c0:8000::153"
 STRANGER = "203.0.113.9"
 STRANGER_IPV6 = "2001:db8::9"
 REAL_ADDRESS = "CF-Connecting-IP"
+
+
+def allow_descriptors(count=16384):
+    """For this process, whose burst has a connection a delivery, and for the servers that it
+    starts: as worker_rlimit_nofile of README.md."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY:
+        count = min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < count:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
 
 
 class TlsClient(HttpClient):
@@ -54,6 +65,7 @@ class Edge:
     form = ""
 
     def __init__(self, site, *, certificates=None, addresses=True, changes=None):
+        allow_descriptors()
         super().__init__(site, large_bodies=False)
         self.certificates = certificates
         self.has_addresses = addresses
