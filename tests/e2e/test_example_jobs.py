@@ -3,8 +3,11 @@ are started as Nomad would start them, from the commands, templates and secrets 
 
 import contextlib
 import grp
+import hashlib
+import json
 import os
 import pwd
+import shutil
 import signal
 import socket
 import subprocess
@@ -22,7 +25,8 @@ from .support.http_client import HttpClient
 from .support.site import GITHUB_TOKEN, META_KEYS, NOMAD_JOB
 from .support.waiting import wait_until
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+PROJECT = Path(__file__).resolve().parents[2]
+EXAMPLES = PROJECT / "examples"
 RECEIVER = EXAMPLES / "nomad/runhook.nomad.hcl"
 TUNNEL = EXAMPLES / "cloudflared/cloudflared.nomad.hcl"
 RUNNERS = [EXAMPLES / "nomad/github-runner.nomad.hcl",
@@ -44,7 +48,7 @@ class TestRunnerJob:
         assert job["type"] == "batch"
         assert parameterized["payload"] == "required"
         assert sorted(parameterized["meta_required"]) == sorted(META_KEYS)
-        keys = (EXAMPLES.parent / "cgi/config/values.c").read_text()
+        keys = (PROJECT / "cgi/config/values.c").read_text()
         missing = [key for key in parameterized["meta_optional"] if f'"{key}"' not in keys]
         assert missing == []
 
@@ -93,6 +97,36 @@ def test_exec_runners_mount_the_folder_that_they_copy(tmp_path):
     (group,) = hcl.read_job(path, tmp_path, driver="raw_exec").all("group")
     assert group.all("volume") == []
     assert {task["driver"] for task in group.all("task")} == {"raw_exec"}
+
+
+def test_the_runner_runs_as_nomad_would_run_it(site, tmp_path):
+    """The two tasks of the raw_exec variant, with a stand-in for the runner: registered, one job, and
+    nothing to remove."""
+    source = tmp_path / "actions-runner"
+    shutil.copytree(PROJECT / "tests/standins/actions-runner", source)
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    job = hcl.read_job(EXAMPLES / "nomad/github-runner-exec.nomad.hcl", tmp_path, driver="raw_exec",
+                       user=user, runner=str(source))
+    github, record = tmp_path / "github", tmp_path / "record"
+    github.mkdir()
+    token = "credential-5f0d2c77"
+    payload = json.dumps({"url": "https://github.com/octo-harbor/lighthouse", "token": token,
+                          "runner_name": "runhook-1", "labels": ["self-hosted", "linux"]})
+    allocation = Allocation(site, job, environment={
+        "STANDIN_RECORD": str(record), "GITHUB_STANDIN": str(github),
+        "GITHUB_STANDIN_TOKEN_SHA256": hashlib.sha256(token.encode()).hexdigest()})
+    for name in ("runner", "remove"):
+        task = allocation.tasks[name]
+        allocation.write(task)
+        allocation.give_payload(task, payload)
+        process = allocation.start(task)
+        assert process.wait() == 0, process.output
+        assert sorted(path.name for path in (task.folder / "local").glob("*.*")) == ["run-runner.sh"]
+    calls = [json.loads(line) for line in record.read_text().splitlines()]
+    assert [call.get("event") for call in calls] == [None, "started", "step"]
+    assert "--ephemeral" in calls[0]["arguments"]
+    assert calls[-1]["found"] == ""
+    assert list(github.iterdir()) == []
 
 
 class TestTunnelJob:

@@ -22,6 +22,9 @@ class Task:
             "NOMAD_SECRETS_DIR": str(self.folder / "secrets"),
             **allocation.environment,
         }
+        for env in block.all("env"):
+            self.environment |= {name: self.interpolate(value)
+                                 for name, value in env.values.items()}
         self.secrets = self.folder / "secrets"
         self.process = None
         for name in ("local", "secrets", "tmp"):
@@ -44,8 +47,9 @@ class Allocation:
         self.environment = environment
         self.variables = variables or {}
         self.vault = secrets or {}
-        self.shared.mkdir(parents=True)
-        self.shared.chmod(0o777)
+        for shared in (self.shared, self.shared / "data"):
+            shared.mkdir(parents=True)
+            shared.chmod(0o777)
         for folder in (site.directory, self.folder):
             folder.chmod(0o711)
         (group,) = job.all("group")
@@ -66,6 +70,11 @@ class Allocation:
             new.rename(path)
             written[path] = block
         return written
+
+    def give_payload(self, task, text):
+        path = task.folder / "local" / task.block.only("dispatch_payload")["file"]
+        path.write_text(text)
+        path.chmod(0o666)
 
     def give_identity(self, task, token):
         """The workload identity's token, which is its user's alone where the task names one."""
