@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -352,7 +353,8 @@ def test_terraform_refuses_another_receiver(without_providers):
 
 
 def test_the_readme_s_module_block_takes_variables_that_there_are(module, tmp_path):
-    blocks = re.findall(r"```hcl\n(.*?)```", (MODULE / "README.md").read_text(), re.DOTALL)
+    blocks = [textwrap.dedent(text) for text in re.findall(
+        r"^ *```hcl\n(.*?)^ *```", (MODULE / "README.md").read_text(), re.DOTALL | re.MULTILINE)]
     assert len(blocks) >= 2
     for number, text in enumerate(blocks):
         path = tmp_path / f"readme-{number}.tf"
