@@ -11,6 +11,7 @@ import sys
 from . import hcl
 from .fronts import LAUNCHER
 
+
 class Task:
     def __init__(self, allocation, block):
         self.block = block
@@ -56,7 +57,7 @@ class Allocation:
         self.tasks = {block.labels[0]: Task(self, block) for block in group.all("task")}
 
     def write(self, task):
-        """Renders a task's templates; returns the modes that it asks for, by path."""
+        """Renders a task's templates; returns their blocks by the path of what was written."""
         written = {}
         for block in task.block.all("template"):
             path = task.folder / block["destination"]
