@@ -227,8 +227,8 @@ ask(struct ledger *ledger, ledger_work work, const char *past, const char *text)
                       request.id);
     else if (!request.done)
         (void)fprintf(stderr,
-                      "runhook: error: job %" PRId64 " is %s: only one that is queued, failed or "
-                      "expired can be asked that of\n",
+                      "runhook: error: job %" PRId64 " is %s: only one that is queued, failed, "
+                      "expired or refused can be asked that of\n",
                       request.id, job_state_text(request.before));
     else
         (void)printf("job %" PRId64 " %s\n", request.id, past);

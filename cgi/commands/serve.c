@@ -216,6 +216,7 @@ serve_cgi(const struct workplace *place)
     if (!cgi_reply(&answer))
         log_message(place->log, LOG_LEVEL_WARNING, "answer", "it could not be written");
     note_secrets(place, SECRET_WATCH_ALL);
+    answer_fini(&answer);
     if (!is_github(answer.outcome))
         return EXIT_DONE; /* strangers do not set anything going */
     if (ledger_become_owner(place->ledger, &reason) != LEDGER_OK) {

@@ -13,6 +13,7 @@
 #include <runhook/labels.h>
 #include <runhook/secret.h>
 
+#include "config/network.h"
 #include "config/problems.h"
 
 #define CONFIG_DEFAULT_PATH "/etc/runhook/runhook.conf"
@@ -21,6 +22,7 @@
 #define CONFIG_META_MAX 16
 #define CONFIG_REPOSITORIES_MAX 256
 #define CONFIG_OWNERS_MAX 64
+#define CONFIG_NETWORKS_MAX 64
 
 /* A meta key that a pool's Nomad job declares beyond the three that are always sent. */
 enum meta_key {
@@ -131,6 +133,8 @@ struct server_config {
     int64_t retention_d; /* days for which ended jobs are kept */
     int64_t retry_initial_s;
     int64_t retry_max_s;
+    struct networks pages_from; /* who may see the pages of serve/pages.h */
+    bool pages_via_proxy;       /* also where a request names another client than its sender */
 };
 
 struct github_config {

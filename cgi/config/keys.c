@@ -52,6 +52,12 @@ const struct key config_keys[] = {
      * find its job forgotten. */
     SERVER("retention", VALUE_NUMBER, retention_d, .min = 2, .max = 3650, .fallback = "7"),
     SERVER("retry_max", VALUE_NUMBER, retry_max_s, .min = 1, .max = 86400, .fallback = "300"),
+    /* Loopback, private (RFC 1918, RFC 4193), link-local, and shared address space (RFC 6598),
+     * which overlay networks use. */
+    SERVER("pages_from", VALUE_NETWORKS, pages_from,
+           .fallback = "127.0.0.0/8, ::1, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7, "
+                       "169.254.0.0/16, fe80::/10, 100.64.0.0/10"),
+    SERVER("pages_via_proxy", VALUE_BOOL, pages_via_proxy, .fallback = "no"),
 
     GITHUB("api_url", VALUE_URL, api_url, .fallback = "https://api.github.com",
            .environment = "GITHUB_API_URL"),
@@ -189,6 +195,7 @@ key_is_list(const struct key *key)
     case VALUE_REPOSITORIES:
     case VALUE_REPOSITORY_PATTERNS:
     case VALUE_OWNER_PATTERNS:
+    case VALUE_NETWORKS:
         return true;
     default:
         return false;
@@ -257,6 +264,8 @@ key_set(const struct key *key, void *base, const char *text, bool is_file, struc
         return value_choice(text, key->choices, (int)key->min, member, reason);
     case VALUE_FORKS:
         return value_forks(text, member, reason);
+    case VALUE_NETWORKS:
+        return value_networks(text, member, reason);
     case VALUE_SECRET:
     case VALUE_PRIVATE_KEY:
         return set_secret(key, base, text, is_file, reason);
@@ -331,6 +340,9 @@ key_fini(const struct key *key, void *base)
         break;
     case VALUE_FORKS:
         free(((struct fork_rule *)member)->pool);
+        break;
+    case VALUE_NETWORKS:
+        networks_fini(member);
         break;
     case VALUE_SECRET:
     case VALUE_PRIVATE_KEY:

@@ -29,6 +29,7 @@ enum value_kind {
     VALUE_OWNER_PATTERNS,
     VALUE_CHOICE, /* one of `choices`; as a number, from min */
     VALUE_FORKS,
+    VALUE_NETWORKS,
     VALUE_SECRET,      /* in place, or in the file that NAME_file names */
     VALUE_PRIVATE_KEY, /* likewise */
 };

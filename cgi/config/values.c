@@ -480,6 +480,46 @@ value_patterns(const char *text, bool slashes, struct names *out, struct rh_reas
                                   slashes ? "/*" : "");
 }
 
+/* Adds the network that an item of a list says. */
+static bool
+add_network(struct networks *networks, const char *item, size_t item_len, struct rh_reason *reason)
+{
+    struct network network, *grown;
+    char text[64];
+
+    (void)snprintf(text, sizeof text, "%.*s", (int)(item_len < sizeof text ? item_len : 0), item);
+    if (!network_parse(text, &network))
+        return refuse(reason,
+                      "\"%.*s\" is not a network: an address, or one with a prefix and no bits "
+                      "beyond it (10.0.0.0/8, fd00::/8), and commas between networks",
+                      (int)(item_len > 64 ? 64 : item_len), item);
+    if (networks->len == CONFIG_NETWORKS_MAX)
+        return refuse(reason, "at most %d of them", CONFIG_NETWORKS_MAX);
+    grown = reallocarray(networks->items, networks->len + 1, sizeof *grown);
+    if (grown == NULL)
+        return refuse(reason, "out of memory");
+    networks->items = grown;
+    networks->items[networks->len++] = network;
+    return true;
+}
+
+bool
+value_networks(const char *text, struct networks *out, struct rh_reason *reason)
+{
+    const char *item;
+    size_t item_len;
+
+    networks_fini(out);
+    while (next_item(&text, &item, &item_len)) {
+        if (!add_network(out, item, item_len, reason)) {
+            networks_fini(out);
+            return false;
+        }
+    }
+    return out->len > 0 ||
+           refuse(reason, "must not be empty; say 127.0.0.1 for this machine alone");
+}
+
 bool
 value_choice(const char *text, const char *const *choices, int first, void *out,
              struct rh_reason *reason)

@@ -42,6 +42,9 @@ bool value_patterns(const char *text, bool slashes, struct names *out, struct rh
 /* One of `choices`, the last of which is followed by NULL: its place in the list, from `first`. */
 bool value_choice(const char *text, const char *const *choices, int first, void *out,
                   struct rh_reason *reason);
+/* Networks of IP addresses, as network_parse wants them: 1 to CONFIG_NETWORKS_MAX. networks_fini
+ * frees them. */
+bool value_networks(const char *text, struct networks *out, struct rh_reason *reason);
 /* "allow", "deny" or "pool NAME". */
 bool value_forks(const char *text, struct fork_rule *out, struct rh_reason *reason);
 /* Frees what the list holds and leaves it empty. */

@@ -62,40 +62,44 @@ ends(const char *text, const char *suffix)
 }
 
 /* The site of an API: github.com and SUBDOMAIN.ghe.com have theirs at api.SITE, a GitHub Enterprise
- * Server under /api/v3 of the site. Any other address is taken for both. */
-static void
+ * Server under /api/v3 of the site. False, and nothing added, of any other address. */
+static bool
 add_site(struct buffer *url, const char *api_url)
 {
     static const char hosted[] = "https://api.", enterprise[] = "/api/v3";
 
     if (begins(api_url, hosted) && (ends(api_url, "github.com") || ends(api_url, ".ghe.com")))
-        (void)buffer_addf(url, "https://%s", api_url + strlen(hosted));
-    else if (ends(api_url, enterprise))
-        (void)buffer_add(url, api_url, strlen(api_url) - strlen(enterprise));
+        return buffer_addf(url, "https://%s", api_url + strlen(hosted));
+    return ends(api_url, enterprise) &&
+           buffer_add(url, api_url, strlen(api_url) - strlen(enterprise));
+}
+
+/* A repository's page. The runner shows its credential to whoever answers there: so what a delivery
+ * says counts only where the configuration does not tell the site, as behind a proxy of the API. */
+static void
+add_page(struct buffer *url, const struct job *job, const char *api_url)
+{
+    if (add_site(url, api_url))
+        (void)buffer_addf(url, "/%s", job->repository);
+    else if (ends(job->repository_url, job->repository))
+        (void)buffer_add_text(url, job->repository_url);
     else
-        (void)buffer_add_text(url, api_url);
+        (void)buffer_addf(url, "%s/%s", api_url, job->repository);
 }
 
 char *
 plan_url(const struct job *job, const struct pool *pool, const struct github_config *github)
 {
     struct buffer url = BUFFER_INIT(URL_MAX);
-    size_t owner_len = strcspn(job->repository, "/"), page_len = strlen(job->repository_url);
-    size_t name_len = strlen(job->repository) - owner_len; /* with its slash */
+    size_t name_len = strlen(strchrnul(job->repository, '/')); /* with its slash */
 
     if (pool->scope == POOL_SCOPE_ENTERPRISE) {
-        add_site(&url, github->api_url);
+        if (!add_site(&url, github->api_url))
+            (void)buffer_add_text(&url, github->api_url);
         (void)buffer_addf(&url, "/enterprises/%s", pool->enterprise);
         return buffer_take(&url);
     }
-    if (ends(job->repository_url, job->repository)) {
-        (void)buffer_add_text(&url, job->repository_url);
-    } else if (page_len > 0 && pool->scope == POOL_SCOPE_REPOSITORY) {
-        return strdup(job->repository_url);
-    } else {
-        add_site(&url, github->api_url);
-        (void)buffer_addf(&url, "/%s", job->repository);
-    }
+    add_page(&url, job, github->api_url);
     if (pool->scope == POOL_SCOPE_ORGANIZATION && !url.failed && url.len > name_len) {
         url.len -= name_len;
         url.bytes[url.len] = '\0';

@@ -19,9 +19,10 @@
  * that no more, the first that serves the job. NULL where none does. */
 const struct pool *plan_pool(const struct config *config, const char *name, const struct job *job);
 
-/* The page where a job's runner registers: its repository's, as GitHub told it, or made from the
- * API's address where it did not; its organization's, or its enterprise's. NULL when out of memory;
- * the caller frees. */
+/* The page where a job's runner registers: its repository's, its organization's, or its
+ * enterprise's, on the site whose API the configuration names. Only where that is not to be told
+ * from the API's address is it on the site that the delivery named. NULL when out of memory; the
+ * caller frees. */
 char *plan_url(const struct job *job, const struct pool *pool, const struct github_config *github);
 
 /* How a runner registers: see order_registers. `config` is a struct config. */

@@ -25,6 +25,7 @@ static const struct {
     [OUTCOME_TOO_LARGE] = {413, "Content Too Large", "invalid"},
     [OUTCOME_UNSUPPORTED_TYPE] = {415, "Unsupported Media Type", "invalid"},
     [OUTCOME_METHOD] = {405, "Method Not Allowed", "invalid"},
+    [OUTCOME_FORBIDDEN] = {403, "Forbidden", "refused"},
     [OUTCOME_UNAVAILABLE] = {503, "Service Unavailable", "unavailable"},
 };
 
@@ -66,21 +67,45 @@ render_json(const struct answer *answer)
     return text;
 }
 
-bool
-answer_render(const struct answer *answer, struct buffer *out)
+/* The headers that every answer has. */
+static void
+render_head(const struct answer *answer, const char *content_type, size_t len, struct buffer *out)
 {
-    char *json = render_json(answer);
-
-    if (json == NULL)
-        return false;
     (void)buffer_addf(out,
                       "Status: %d %s\r\n"
-                      "Content-Type: application/json\r\n"
+                      "Content-Type: %s\r\n"
                       "Content-Length: %zu\r\n"
                       "Cache-Control: no-store\r\n"
                       "X-Content-Type-Options: nosniff\r\n",
                       outcomes[answer->outcome].http_status,
-                      outcomes[answer->outcome].reason_phrase, strlen(json) + 1);
+                      outcomes[answer->outcome].reason_phrase, content_type, len);
+}
+
+static bool
+render_page(const struct answer *answer, struct buffer *out)
+{
+    const struct page *page = &answer->page;
+
+    render_head(answer, page->content_type, page->body.len, out);
+    if (page->headers != NULL)
+        (void)buffer_add_text(out, page->headers);
+    (void)buffer_add_text(out, "\r\n");
+    if (!answer->head_only)
+        (void)buffer_add(out, buffer_text(&page->body), page->body.len);
+    return !out->failed && !page->body.failed;
+}
+
+bool
+answer_render(const struct answer *answer, struct buffer *out)
+{
+    char *json;
+
+    if (answer->page.content_type != NULL)
+        return render_page(answer, out);
+    json = render_json(answer);
+    if (json == NULL)
+        return false;
+    render_head(answer, "application/json", strlen(json) + 1, out);
     if (answer->outcome == OUTCOME_METHOD)
         (void)buffer_add_text(out, "Allow: POST\r\n");
     if (answer->outcome == OUTCOME_UNAVAILABLE)
@@ -90,4 +115,11 @@ answer_render(const struct answer *answer, struct buffer *out)
         (void)buffer_addf(out, "%s\n", json);
     cJSON_free(json);
     return !out->failed;
+}
+
+void
+answer_fini(struct answer *answer)
+{
+    buffer_fini(&answer->page.body);
+    answer->page = (struct page){0};
 }

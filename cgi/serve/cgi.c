@@ -10,8 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define RESPONSE_MAX 8192
-
 /* What is left of the body on standard input: a CGI program must not read beyond Content-Length,
  * since the web server need not end the stream there. */
 struct input {
@@ -109,7 +107,7 @@ cgi_answer(const struct webhook *webhook, struct answer *answer)
 bool
 cgi_reply(const struct answer *answer)
 {
-    struct buffer response = BUFFER_INIT(RESPONSE_MAX);
+    struct buffer response = BUFFER_INIT(ANSWER_RESPONSE_MAX);
     bool written = answer_render(answer, &response) &&
                    write_whole(STDOUT_FILENO, response.bytes, response.len);
 

@@ -17,7 +17,7 @@ bool cgi_started(void);
  * which RFC 3875 (section 4.4) lets it pass as arguments when the query has no '='. */
 bool cgi_arguments_trusted(void);
 
-/* Reads the request and decides. */
+/* Reads the request and decides. The caller ends the answer with answer_fini. */
 void cgi_answer(const struct webhook *webhook, struct answer *answer);
 
 /* Writes the answer, and closes standard input and output, so that the web server has the whole of

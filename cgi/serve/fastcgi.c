@@ -44,8 +44,6 @@
 
 #define JOIN_MS 50
 
-#define RESPONSE_MAX 8192
-
 struct server_thread {
     struct fastcgi *fastcgi;
     pthread_t thread;
@@ -106,7 +104,7 @@ set_in_hand(struct server_thread *self, int fd)
 static bool
 serve_request(struct fastcgi *fastcgi, int fd)
 {
-    struct buffer response = BUFFER_INIT(RESPONSE_MAX);
+    struct buffer response = BUFFER_INIT(ANSWER_RESPONSE_MAX);
     FCGX_Request fcgx;
     struct answer answer;
     const struct request request = {.source = &fcgx, .variable = param, .read = read_stdin};
@@ -125,6 +123,7 @@ serve_request(struct fastcgi *fastcgi, int fd)
     FCGX_Finish_r(&fcgx);
     if (fastcgi->answered != NULL)
         fastcgi->answered(&answer, fastcgi->arg);
+    answer_fini(&answer);
     if (fcgx.ipcFd < 0)
         return false;
     (void)close(fcgx.ipcFd);

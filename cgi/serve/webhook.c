@@ -13,6 +13,7 @@
 #include "clock/clock.h"
 #include "config/place.h"
 #include "ledger/hook.h"
+#include "serve/pages.h"
 #include "serve/verdict.h"
 #include "work/tools.h"
 
@@ -25,17 +26,6 @@ variable(const struct request *request, const char *name)
     const char *value = request->variable(request->source, name);
 
     return value == NULL ? "" : value;
-}
-
-static void
-health(const struct webhook *webhook, struct answer *answer)
-{
-    struct rh_reason reason;
-
-    if (ledger_probe(webhook->ledger, &reason) == LEDGER_OK)
-        answer->outcome = OUTCOME_OK;
-    else
-        answer_set(answer, OUTCOME_UNAVAILABLE, "%s", reason.text);
 }
 
 /* The signature, over the raw bytes, before anything else looks at them. */
@@ -249,25 +239,17 @@ receive(const struct webhook *webhook, const struct request *request, struct ans
     current_return(webhook->setups, setup);
 }
 
-static bool
-last_segment_is(const struct request *request, const char *name)
-{
-    size_t len;
-    const char *segment = request_last_segment(request, &len);
-
-    return len == strlen(name) && memcmp(segment, name, len) == 0;
-}
-
 void
 webhook_answer(const struct webhook *webhook, const struct request *request, struct answer *answer)
 {
     const char *method = variable(request, "REQUEST_METHOD");
     bool is_head = strcmp(method, "HEAD") == 0;
+    const struct pages_source source = {.setups = webhook->setups, .ledger = webhook->ledger};
 
     *answer = (struct answer){.head_only = is_head};
-    if ((is_head || strcmp(method, "GET") == 0) && last_segment_is(request, "healthz"))
-        health(webhook, answer);
-    else if (strcmp(method, "POST") == 0)
+    if ((is_head || strcmp(method, "GET") == 0) && pages_answer(&source, request, answer))
+        return;
+    if (strcmp(method, "POST") == 0)
         receive(webhook, request, answer);
     else
         answer_set(answer, OUTCOME_METHOD,

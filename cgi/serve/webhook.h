@@ -1,5 +1,5 @@
 /*
- * From a request to its answer: healthz, or the way of a delivery, in order: raw body, signature,
+ * From a request to its answer: a page, or the way of a delivery, in order: raw body, signature,
  * JSON or form, event, job, pool, ledger. SPDX-License-Identifier: MIT
  */
 #ifndef SERVE_WEBHOOK_H
@@ -19,7 +19,7 @@ struct webhook {
 };
 
 /* Reads the request, answers it, and logs it, by the setup that is in force as it begins. Sets all
- * of `*answer`. */
+ * of `*answer`, which the caller ends with answer_fini. */
 void webhook_answer(const struct webhook *webhook, const struct request *request,
                     struct answer *answer);
 

@@ -66,8 +66,14 @@ variable "disk" {
   default     = 10240
 }
 
+variable "script" {
+  type        = string
+  description = "run-runner.sh, from the folder of this file or from the root"
+  default     = "run-runner.sh"
+}
+
 locals {
-  script  = file("run-runner.sh")                        # from the folder of this file
+  script  = file(var.script)
   volumes = var.driver == "exec" ? ["actions-runner"] : [] # raw_exec sees the folder as it is
 }
 

@@ -39,8 +39,14 @@ variable "disk" {
   default     = 300
 }
 
+variable "script" {
+  type        = string
+  description = "run-runner.sh, from the folder of this file or from the root"
+  default     = "run-runner.sh"
+}
+
 locals {
-  script = file("run-runner.sh") # from the folder of this file
+  script = file(var.script)
 }
 
 job "github-runner" {

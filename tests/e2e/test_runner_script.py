@@ -232,6 +232,34 @@ def test_registration_is_removed_when_the_runner_ends_without_a_job(allocation):
     assert removed["token"] == TOKEN
 
 
+def test_registration_is_removed_when_the_runner_fails(allocation):
+    assert allocation.run("runner", RUN_DOES="fail") == 1
+    assert "ended with status 3" in allocation.output
+    assert allocation.registered() == [NAME]
+    assert allocation.run("remove") == 0
+    assert allocation.registered() == []
+
+
+def test_registration_in_a_group_is_removed_from_there(allocation):
+    payload = json.dumps({**PAYLOAD, "runner_group": "CI machines"})
+    assert allocation.run("runner", payload, RUN_DOES="crash") == 1
+    assert allocation.run("remove", payload) == 0
+    assert allocation.registered() == []
+    _, took_over, _ = allocation.calls("config.sh")
+    place = took_over["arguments"].index("--runnergroup")
+    assert took_over["arguments"][place + 1] == "CI machines"
+
+
+def test_registration_is_removed_after_a_kill_in_the_middle_of_a_job(allocation):
+    process = allocation.start("runner", RUN_HOLDS=str(allocation.folder / "never"))
+    wait_for(lambda: "step" in allocation.events())
+    allocation.kill()
+    assert process.returncode == -signal.SIGKILL
+    assert allocation.registered() == [NAME]
+    assert allocation.run("remove") == 0
+    assert allocation.registered() == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_registration_is_removed_after_a_stop(allocation, number):
     process = allocation.start("runner", RUN_DOES="idle")

@@ -24,6 +24,7 @@ static const struct {
     {OUTCOME_TOO_LARGE, 413, "Status: 413 Content Too Large\r\n", "invalid"},
     {OUTCOME_UNSUPPORTED_TYPE, 415, "Status: 415 Unsupported Media Type\r\n", "invalid"},
     {OUTCOME_METHOD, 405, "Status: 405 Method Not Allowed\r\n", "invalid"},
+    {OUTCOME_FORBIDDEN, 403, "Status: 403 Forbidden\r\n", "refused"},
     {OUTCOME_UNAVAILABLE, 503, "Status: 503 Service Unavailable\r\n", "unavailable"},
 };
 
@@ -122,6 +123,48 @@ a_long_reason_is_cut(void **state)
 }
 
 static void
+a_page_stands_in_the_place_of_the_json(void **state)
+{
+    struct answer answer = {.outcome = OUTCOME_OK,
+                            .page = {.content_type = "text/plain; charset=utf-8",
+                                     .headers = "X-One: 1\r\nX-Two: 2\r\n",
+                                     .body = BUFFER_INIT(ANSWER_PAGE_MAX)}};
+    struct buffer out = BUFFER_INIT(ANSWER_RESPONSE_MAX);
+
+    (void)state;
+    assert_true(buffer_add(&answer.page.body, "a\0b", 3));
+    assert_true(answer_render(&answer, &out));
+    assert_non_null(strstr(buffer_text(&out), "\r\nContent-Type: text/plain; charset=utf-8\r\n"));
+    assert_non_null(strstr(buffer_text(&out), "\r\nContent-Length: 3\r\n"));
+    assert_non_null(strstr(buffer_text(&out), "\r\nX-One: 1\r\nX-Two: 2\r\n\r\na"));
+    assert_memory_equal(buffer_text(&out) + out.len - 4, "\na\0b", 4);
+    buffer_fini(&out);
+
+    answer.head_only = true;
+    out = BUFFER_INIT(ANSWER_RESPONSE_MAX);
+    assert_true(answer_render(&answer, &out));
+    assert_non_null(strstr(buffer_text(&out), "\r\nContent-Length: 3\r\n"));
+    assert_memory_equal(buffer_text(&out) + out.len - 4, "\r\n\r\n", 4);
+    buffer_fini(&out);
+    answer_fini(&answer);
+}
+
+/* Half a page would be taken for a whole one. */
+static void
+a_page_that_did_not_fit_is_not_sent(void **state)
+{
+    struct answer answer = {.outcome = OUTCOME_OK,
+                            .page = {.content_type = "text/plain", .body = BUFFER_INIT(2)}};
+    struct buffer out = BUFFER_INIT(ANSWER_RESPONSE_MAX);
+
+    (void)state;
+    assert_false(buffer_add_text(&answer.page.body, "abc"));
+    assert_false(answer_render(&answer, &out));
+    buffer_fini(&out);
+    answer_fini(&answer);
+}
+
+static void
 head_has_the_headers_alone(void **state)
 {
     (void)state;
@@ -156,6 +199,8 @@ main(void)
         cmocka_unit_test(members_in_order),
         cmocka_unit_test(a_reason_is_data),
         cmocka_unit_test(a_long_reason_is_cut),
+        cmocka_unit_test(a_page_stands_in_the_place_of_the_json),
+        cmocka_unit_test(a_page_that_did_not_fit_is_not_sent),
         cmocka_unit_test(head_has_the_headers_alone),
         cmocka_unit_test(no_room_is_told),
     };

@@ -83,8 +83,19 @@ where_a_runner_registers(void **state)
         const char *want;
         enum pool_scope scope;
     } rows[] = {
-        {"https://ghe.example/o/r", "https://api.github.com", "https://ghe.example/o/r",
-         POOL_SCOPE_REPOSITORY},
+        /* The runner would show its credential to whoever answers there. */
+        {"https://evil.example/octo-org/hello-world", "https://api.github.com",
+         "https://github.com/octo-org/hello-world", POOL_SCOPE_REPOSITORY},
+        {"https://evil.example/octo-org/hello-world", "https://ghe.example/api/v3",
+         "https://ghe.example/octo-org/hello-world", POOL_SCOPE_REPOSITORY},
+        {"https://github.com.evil/octo-org/hello-world", "https://api.octocorp.ghe.com",
+         "https://octocorp.ghe.com/octo-org", POOL_SCOPE_ORGANIZATION},
+        {"https://github.com/octo-org/hello-world", "http://proxy.lan:8080",
+         "https://github.com/octo-org/hello-world", POOL_SCOPE_REPOSITORY},
+        {"https://github.com/octo-org/hello-world", "http://proxy.lan:8080",
+         "https://github.com/octo-org", POOL_SCOPE_ORGANIZATION},
+        {"https://github.com/other/name", "http://proxy.lan:8080",
+         "http://proxy.lan:8080/octo-org/hello-world", POOL_SCOPE_REPOSITORY},
         {"", "https://api.github.com", "https://github.com/octo-org/hello-world",
          POOL_SCOPE_REPOSITORY},
         {"", "https://ghe.example/api/v3", "https://ghe.example/octo-org/hello-world",

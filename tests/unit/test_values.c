@@ -514,6 +514,54 @@ a_repository_that_is_too_long(void **state)
 }
 
 static void
+networks(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t len; /* 0 where it is refused */
+    } rows[] = {
+        {"127.0.0.1", 1},
+        {" 10.0.0.0/8 ,, ::1,", 2},
+        {"10.0.0.0/8\n fd00::/8", 0},
+        {"", 0},
+        {",", 0},
+        {"all", 0},
+        {"10.0.0.1/8", 0},
+        {"10.0.0.0/8 192.168.0.0/16", 0},
+        {"2001:db8:2001:db8:2001:db8:2001:db8:2001:db8:2001:db8:2001:db8:2001:db8", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct networks out = {0};
+        struct rh_reason reason = {""};
+
+        assert_row(value_networks(rows[i].text, &out, &reason) == (rows[i].len > 0), rows[i].text);
+        assert_row(out.len == rows[i].len, rows[i].text);
+        assert_row((reason.text[0] == '\0') == (rows[i].len > 0), rows[i].text);
+        networks_fini(&out);
+    }
+}
+
+static void
+networks_are_counted(void **state)
+{
+    char text[(CONFIG_NETWORKS_MAX + 1) * 12] = "";
+    struct networks out = {0};
+    struct rh_reason reason;
+    size_t len = 0;
+
+    (void)state;
+    for (int i = 0; i < CONFIG_NETWORKS_MAX; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len, "10.0.0.%d,", i);
+    assert_true(value_networks(text, &out, &reason));
+    assert_int_equal(out.len, CONFIG_NETWORKS_MAX);
+    (void)snprintf(text + len, sizeof text - len, "::1");
+    assert_false(value_networks(text, &out, &reason));
+    assert_int_equal(out.len, 0);
+}
+
+static void
 secrets_in_place(void **state)
 {
     (void)state;
@@ -726,6 +774,8 @@ main(void)
         cmocka_unit_test(repositories),
         cmocka_unit_test(repositories_are_counted),
         cmocka_unit_test(a_repository_that_is_too_long),
+        cmocka_unit_test(networks),
+        cmocka_unit_test(networks_are_counted),
         cmocka_unit_test(secrets_in_place),
         cmocka_unit_test_setup(secret_files, scratch_clear),
         cmocka_unit_test_setup(a_secret_file_has_a_longest_size, scratch_clear),

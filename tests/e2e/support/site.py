@@ -283,11 +283,12 @@ class Site:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def written_files(self):
-        """Every file that was written here, but the secret files themselves, the configuration
+        """Every file that was written here, but the secret files themselves (in folders of that
+        name), the configuration
         (a test may put a secret there) and a web server's copies of request bodies."""
         for path in sorted(self.directory.rglob("*")):
             if (path.is_file() and not path.is_symlink()
-                    and self.directory / "secrets" not in path.parents
+                    and "secrets" not in path.relative_to(self.directory).parent.parts
                     and path != self.config_path):
                 yield path
 

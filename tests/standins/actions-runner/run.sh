@@ -2,8 +2,9 @@
 # Stands in for actions/runner's run.sh: runs one job, which is to look for the credential in every
 # place that a step of a workflow can reach, and records what it found.
 #
-# RUN_DOES: "job" (a job, then deregistered by GitHub), "crash" (ends before it gets a job), or
-# "idle" (waits for a job until it is interrupted). RUN_HOLDS: a file; the job takes until it exists.
+# RUN_DOES: "job" (a job, then deregistered by GitHub), "crash" (ends before it gets a job), "fail"
+# (the same, and says so by its status), or "idle" (waits for a job until it is interrupted).
+# RUN_HOLDS: a file; the job takes until it exists.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")"
 
@@ -13,22 +14,27 @@ record() {
         --args -- "${arguments[@]}" >>"$STANDIN_RECORD"
 }
 
+# Sets $session to that of a process, without a process of its own: there may be many to ask.
 session_of() {
-    local stat
+    local stat fields
+    session=
     { read -r stat <"$1/stat"; } 2>/dev/null || return 0
-    read -r _ _ _ stat _ <<<"${stat##*) }"
-    echo "$stat"
+    read -ra fields <<<"${stat##*) }"
+    session=${fields[3]}
 }
 
 # A step runs as the runner's user, below the runner: it can read the runner's files and those of
 # the task, and the arguments and the environment of every process of its user. Those of the task
 # share a session.
 look_for_credential() {
-    local process needle='credential-[0-9a-f]+'
+    local process session own needle='credential-[0-9a-f]+'
     env | grep -E "$needle" | sed 's/^/step environment: /' || true
     grep -rlE "$needle" "$NOMAD_TASK_DIR" "$NOMAD_ALLOC_DIR" . 2>/dev/null | sed 's/^/file: /' || true
+    session_of /proc/self
+    own=$session
     for process in /proc/[0-9]*; do
-        [[ $(session_of "$process") == "$(session_of /proc/self)" ]] || continue
+        session_of "$process"
+        [[ $session == "$own" ]] || continue
         if tr '\0' '\n' <"$process/cmdline" 2>/dev/null | grep -qE "^$needle"; then
             echo "arguments of ${process##*/}"
         fi
@@ -56,6 +62,7 @@ umask >"$STANDIN_RECORD.umask"
 
 case ${RUN_DOES:-job} in
 crash) exit 0 ;; # the real one hides the failures of its listener
+fail) exit 3 ;;
 idle)
     while [[ -z $interrupted ]]; do sleep 0.05; done
     record interrupted

@@ -1,0 +1,100 @@
+/*
+ * The pages.
+ * SPDX-License-Identifier: MIT
+ */
+#include "serve/pages.h"
+
+#include <string.h>
+
+#include "config/network.h"
+
+/* Sets the answer: its page, or why there is none. */
+typedef void (*page_write)(const struct pages_source *source, const struct setup *setup,
+                           struct answer *answer);
+
+static void
+write_health(const struct pages_source *source, const struct setup *setup, struct answer *answer)
+{
+    struct rh_reason reason;
+
+    (void)setup;
+    if (ledger_probe(source->ledger, &reason) == LEDGER_OK)
+        answer->outcome = OUTCOME_OK;
+    else
+        answer_set(answer, OUTCOME_UNAVAILABLE, "%s", reason.text);
+}
+
+static const struct {
+    const char *name;
+    bool is_public;
+    page_write write;
+} pages[] = {
+    {"healthz", true, write_health},
+};
+
+/* The headers in which tunnels and proxies name the client whose request they pass on. */
+static const char *const client_headers[] = {
+    "HTTP_FORWARDED",        "HTTP_X_FORWARDED_FOR", "HTTP_X_REAL_IP",
+    "HTTP_CF_CONNECTING_IP", "HTTP_TRUE_CLIENT_IP",
+};
+
+static const char *
+variable(const struct request *request, const char *name)
+{
+    const char *value = request->variable(request->source, name);
+
+    return value == NULL ? "" : value;
+}
+
+/* The header in which the request names a client of its own; NULL where it names none. */
+static const char *
+named_client(const struct request *request)
+{
+    for (size_t i = 0; i < sizeof client_headers / sizeof client_headers[0]; i++) {
+        if (variable(request, client_headers[i])[0] != '\0')
+            return client_headers[i];
+    }
+    return NULL;
+}
+
+/* Whether the client may see pages; where not, the answer says why. */
+static bool
+admit(const struct server_config *server, const struct request *request, struct answer *answer)
+{
+    const char *address = variable(request, "REMOTE_ADDR");
+    const char *header = named_client(request);
+
+    /* nginx says "unix:" of a client on a unix socket, who is on this machine. */
+    if (strcmp(address, "unix:") != 0 && !networks_have(&server->pages_from, address)) {
+        answer_set(answer, OUTCOME_FORBIDDEN, "%.64s is not in [server] pages_from",
+                   address[0] == '\0' ? "a client without an address" : address);
+        return false;
+    }
+    if (header == NULL || server->pages_via_proxy)
+        return true;
+    answer_set(answer, OUTCOME_FORBIDDEN,
+               "it came through a proxy (%s): where the web server puts the client's own address "
+               "in its place, say pages_via_proxy = yes in [server]",
+               header);
+    return false;
+}
+
+bool
+pages_answer(const struct pages_source *source, const struct request *request,
+             struct answer *answer)
+{
+    size_t len;
+    const char *segment = request_last_segment(request, &len);
+    struct setup *setup;
+
+    for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
+        if (len != strlen(pages[i].name) || memcmp(segment, pages[i].name, len) != 0)
+            continue;
+        setup = current_take(source->setups);
+        if (pages[i].is_public || admit(&setup->config->server, request, answer))
+            pages[i].write(source, setup, answer);
+        current_return(source->setups, setup);
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,1 @@
+"""The pages: their links, and what they say of the program."""
