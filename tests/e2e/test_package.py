@@ -85,8 +85,7 @@ def machine(build, deb):
     try:
         with DebianRoot(folder, build / "debian-minbase.tar") as root:
             root.make()
-            root.apt("satisfy", run("dpkg-deb", "--field", deb, "Depends").strip())
-            root.apt("install", "logrotate")
+            root.apt("satisfy", run("dpkg-deb", "--field", deb, "Depends").strip(), "logrotate")
             yield root
     finally:
         os.rmdir(folder)
@@ -321,7 +320,7 @@ def test_from_the_installation_to_the_purge(machine, deb, tmp_path):
     kept = {path: what for path, what in machine.listing().items()
             if path.startswith(("/etc/runhook", "/var/lib/runhook"))}
     stand_in_for_systemctl(machine)
-    machine.apt("install", "--reinstall", "/tmp/runhook.deb")
+    machine.run("dpkg", "--install", "/tmp/runhook.deb")
     told = told_systemctl(machine)
     assert "try-restart runhook.service" in told
     assert "stop" not in told
@@ -331,34 +330,34 @@ def test_from_the_installation_to_the_purge(machine, deb, tmp_path):
 
     # Where the policy says that nothing is started, nothing is.
     machine.write("/usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n", 0o755)
-    machine.apt("install", "--reinstall", "/tmp/runhook.deb")
+    machine.run("dpkg", "--install", "/tmp/runhook.deb")
     assert not re.search(r"\bstart\b|restart", told_systemctl(machine))
     machine.run("rm", "/usr/sbin/policy-rc.d")
 
     # Removed, it is stopped, and its configuration is kept.
-    machine.apt("remove", "runhook")
+    machine.run("dpkg", "--remove", "runhook")
     assert "stop runhook.socket runhook.service" in told_systemctl(machine)
     assert machine.path("/etc/runhook/runhook.conf").read_text() == changed
     machine.run("rm", "-r", "/usr/bin/systemctl", "/run/systemd", "/run/runhook")
-    machine.apt("install", "/tmp/runhook.deb")
+    machine.run("dpkg", "--install", "/tmp/runhook.deb")
     assert machine.listing()["/etc/runhook/runhook.conf"] == "f 640 root:runhook"
 
     # Purged, the ledger is left, and the account that owns it.
-    machine.apt("purge", "runhook")
+    machine.run("dpkg", "--purge", "runhook")
     left = differences(before, machine.listing()) - ACCOUNT
     assert {path for path in left if not path.startswith("/var/lib/runhook")} == set()
     assert "/var/lib/runhook/ledger.db" in left
 
     # And without a ledger nothing at all.
     machine.run("rm", "-r", "/var/lib/runhook")
-    machine.apt("install", "/tmp/runhook.deb")
-    machine.apt("purge", "runhook")
+    machine.run("dpkg", "--install", "/tmp/runhook.deb")
+    machine.run("dpkg", "--purge", "runhook")
     assert differences(before, machine.listing()) - ACCOUNT == set()
 
 
 def test_the_log_is_rotated(machine, deb, tmp_path):
     shutil.copyfile(deb, machine.path("/tmp/runhook.deb"))
-    machine.apt("install", "/tmp/runhook.deb")
+    machine.run("dpkg", "--install", "/tmp/runhook.deb")
     fill_in(machine)
     machine.run("sed", "-i", "s/^#log_file/log_file/", "/etc/runhook/runhook.conf")
     assert "error" not in machine.run("logrotate", "--debug", "/etc/logrotate.d/runhook")
@@ -372,7 +371,7 @@ def test_the_log_is_rotated(machine, deb, tmp_path):
         assert machine.listing()[log_path] == "f 640 runhook:runhook"
         service.assert_answers()
         service.stop(machine)
-    machine.apt("purge", "runhook")
+    machine.run("dpkg", "--purge", "runhook")
     machine.run("rm", "-r", "/var/lib/runhook")
 
 

@@ -2,12 +2,16 @@
 
 It lives on a tmpfs in namespaces of its own: its mounts are seen by nobody else, and they and every
 process in it are gone when its first process ends, which it does when this one does. What
-debootstrap made is kept beside the build, for the next run.
+debootstrap made is kept beside the build, for the next run. As a program, with that file's name, it
+only makes the file: tests/run has that done while other tests run.
 """
 
+import fcntl
 import os
 import shutil
 import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 from .processes import children_of, environment
@@ -131,18 +135,14 @@ class DebianRoot:
 
     def make(self):
         """Puts Debian's smallest system there, and has its apt reach what the host's does."""
-        if self.cache.exists():
-            self._call(self.enter("tar", "--extract", "--numeric-owner", "--file", self.cache,
-                                  "--directory", self.directory), check=True)
-        else:
-            self._call(self.enter("debootstrap", "--variant=minbase", SUITE, self.directory,
-                                  mirror()), check=True)
-            self.cache.parent.mkdir(parents=True, exist_ok=True)
-            new = self.cache.with_suffix(f".{os.getpid()}")
-            self._call(self.enter("tar", "--create", "--one-file-system", "--exclude=./proc/*",
-                                  "--exclude=./var/cache/apt/archives/*.deb",
-                                  "--file", new, "--directory", self.directory, "."), check=True)
-            new.replace(self.cache)
+        self.cache.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.cache.with_suffix(".lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # who comes second finds what the first has made
+            if self.cache.exists():
+                self._call(self.enter("tar", "--extract", "--numeric-owner", "--file", self.cache,
+                                      "--directory", self.directory), check=True)
+            else:
+                self._bootstrap()
         for name in APT:
             source, target = Path("/", name), self.path(name)
             if source.is_dir():
@@ -153,12 +153,34 @@ class DebianRoot:
                 shutil.copyfile(source, target)
         self._call(self.enter("mount", "-t", "proc", "proc", self.directory / "proc"), check=True)
 
+    def _bootstrap(self):
+        self._call(self.enter("debootstrap", "--variant=minbase", SUITE, self.directory, mirror()),
+                   check=True)
+        new = self.cache.with_suffix(".new")
+        self._call(self.enter("tar", "--create", "--one-file-system", "--exclude=./proc/*",
+                              "--exclude=./var/cache/apt/archives/*.deb",
+                              "--file", new, "--directory", self.directory, "."), check=True)
+        new.replace(self.cache)
+
     def apt(self, *arguments):
         """apt-get with the host's lists or, where these are too old or not there, with new ones."""
         command = ("apt-get", "--yes", "--no-install-recommends", "-o", "Acquire::Retries=3",
-                   "-o", "Dpkg::Use-Pty=0", *arguments)
+                   "-o", "Dpkg::Use-Pty=0", "-o", "Dir::Cache::pkgcache=pkgcache.bin",
+                   "-o", "Dir::Cache::srcpkgcache=srcpkgcache.bin", *arguments)
         done = self.try_run(*command)
         if done.returncode != 0:
             self.try_run("apt-get", "update")  # one of several archives may be out of reach
             return self.run(*command)
         return done.stdout
+
+
+def main(cache):
+    if why_not() or Path(cache).exists():
+        return
+    with tempfile.TemporaryDirectory(prefix="runhook-root-") as folder:
+        with DebianRoot(folder, cache) as root:
+            root.make()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
