@@ -4,6 +4,7 @@
  */
 #include "config/config.h"
 
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "config/file.h"
 #include "config/keys.h"
 #include "config/place.h"
+#include "config/secret_path.h"
 #include "config/values.h"
 
 #define OWNER_NAME_MAX 128
@@ -40,7 +42,8 @@ struct loader {
     enum config_use use;
     struct problems *problems;
     const char *path; /* NULL where there is no file */
-    marks marks;      /* of the sections that there is one of */
+    struct secret_folders folders;
+    marks marks; /* of the sections that there is one of */
     marks pool_marks[CONFIG_POOLS_MAX];
     marks owner_marks[CONFIG_OWNERS_MAX];
     int pool_lines[CONFIG_POOLS_MAX];
@@ -142,6 +145,27 @@ owner_add(struct loader *loader, const char *name, const struct origin *origin, 
     return true;
 }
 
+/* Sets a secret from its file, wherever that is. */
+static bool
+set_from_file(struct loader *loader, const struct key *key, const struct home *home,
+              const char *name, const char *text, const struct origin *origin,
+              struct rh_reason *reason)
+{
+    char *path = NULL;
+    bool newer, done;
+
+    if (!secret_path_find(text, &loader->folders, &path, &newer, reason))
+        return false;
+    done = key_set(key, home->base, path, true, reason);
+    if (done && newer)
+        problems_warning(loader->problems, origin,
+                         "%s: %s/%s was changed after systemd had copied it: systemctl restart "
+                         "runhook takes the new one",
+                         name, loader->folders.beside, text);
+    free(path);
+    return done;
+}
+
 /* Applies one value. `mark` is its line, or -1 for the environment, which overrides. */
 static void
 apply(struct loader *loader, const struct key *key, const struct home *home, const char *name,
@@ -157,7 +181,8 @@ apply(struct loader *loader, const struct key *key, const struct home *home, con
     *set_by = mark;
     if (key_is_secret(key) && loader->use == CONFIG_WITHOUT_SECRETS)
         return;
-    if (key_set(key, home->base, text, is_file, &reason))
+    if (is_file ? set_from_file(loader, key, home, name, text, origin, &reason)
+                : key_set(key, home->base, text, false, &reason))
         return;
     if (origin->file != NULL)
         problems_error(loader->problems, origin, "[%s%s%s] %s: %s", key->section,
@@ -563,6 +588,26 @@ choose_path(const char *path, config_environment environment)
     return access(CONFIG_DEFAULT_PATH, F_OK) == 0 ? CONFIG_DEFAULT_PATH : NULL;
 }
 
+/* The folder of a file, from the root; the caller frees it. NULL where there is none. */
+static char *
+copy_folder(const char *path)
+{
+    char *copy = path == NULL ? NULL : strdup(path);
+    char *folder = copy == NULL ? NULL : realpath(dirname(copy), NULL);
+
+    free(copy);
+    return folder;
+}
+
+/* A variable's value, which the caller frees; NULL where it is not set. */
+static char *
+copy_variable(config_environment environment, const char *name)
+{
+    const char *text = environment(name);
+
+    return text == NULL || text[0] == '\0' ? NULL : strdup(text);
+}
+
 struct config *
 config_load(const char *path, config_environment environment, enum config_use use,
             struct problems *problems)
@@ -571,6 +616,7 @@ config_load(const char *path, config_environment environment, enum config_use us
     const struct origin nowhere = {0};
     struct loader *loader = calloc(1, sizeof *loader);
     struct config *config = calloc(1, sizeof *config);
+    char *beside = NULL, *credentials = NULL;
 
     if (loader == NULL || config == NULL ||
         (config->pools = calloc(CONFIG_POOLS_MAX, sizeof *config->pools)) == NULL ||
@@ -580,6 +626,9 @@ config_load(const char *path, config_environment environment, enum config_use us
     }
     *loader = (struct loader){
         .config = config, .use = use, .problems = problems, .path = choose_path(path, environment)};
+    beside = copy_folder(loader->path);
+    credentials = copy_variable(environment, "CREDENTIALS_DIRECTORY");
+    loader->folders = (struct secret_folders){.beside = beside, .credentials = credentials};
     if (loader->path != NULL && !file_read(loader->path, &entries, problems))
         goto out;
     for (size_t i = 0; i < entries.len; i++)
@@ -592,6 +641,8 @@ config_load(const char *path, config_environment environment, enum config_use us
 out:
     file_entries_fini(&entries);
     free(loader);
+    free(beside);
+    free(credentials);
     if (problems->errors == 0)
         return config;
     config_free(config);

@@ -203,7 +203,8 @@ enum config_use {
 typedef char *(*config_environment)(const char *name);
 
 /*
- * Loads the configuration. `path` is the file that the user named; NULL takes RUNHOOK_CONFIG, or
+ * Loads the configuration. Secrets that are named without a folder are found as secret_path_find
+ * does. `path` is the file that the user named; NULL takes RUNHOOK_CONFIG, or
  * CONFIG_DEFAULT_PATH where that exists, or else the environment alone.
  *
  * Returns the configuration, which config_free frees, or NULL where `problems` then holds at least
