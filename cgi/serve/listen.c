@@ -16,7 +16,10 @@
 #include <unistd.h>
 
 #define UNIX_PREFIX "unix:"
-#define BACKLOG 1024
+/* Connections that wait to be accepted. A web server opens one for each delivery of a burst, and on
+ * a unix socket that is full it is refused at once, which loses the delivery. The kernel's own
+ * bound is net.core.somaxconn, which is 4096 as well. */
+#define BACKLOG 4096
 
 bool
 listen_inherited(void)

@@ -1,6 +1,7 @@
 """The shipped servers of nginx/ and examples/lighttpd/ as they are set up: with TLS, before GitHub's
 addresses were fetched, behind a proxy that they were not told of, over a restart of runhook."""
 
+import concurrent.futures
 import contextlib
 import signal
 import subprocess
@@ -151,16 +152,36 @@ class TestTls:
             assert (done.returncode == 0) == works, (version, done.stderr)
 
 
+CONNECTING, CONNECTED = "02", "03"  # as the kernel has them
+
+
+def connections(edge, state):
+    """How many connections of runhook's socket are in this state."""
+    path = f" {edge.site.directory}/runhook.sock"
+    return sum(line.endswith(path) and line.split()[5] == state
+               for line in Path("/proc/net/unix").read_text().splitlines())
+
+
+def test_a_burst_while_runhook_stands_still(serve):
+    """A disk that is busy, say. What waits on runhook's socket is refused nowhere."""
+    edge = serve(NginxBehindProxy)
+    edge.backend.send(signal.SIGSTOP)
+    try:
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            posted = pool.submit(post_at_once, edge, GITHUB, [ping()] * 1500)
+            wait_until(lambda: connections(edge, CONNECTING) >= 1450, "the burst waits")
+            edge.backend.send(signal.SIGCONT)
+            assert posted.result()[0] == [200] * 1500
+    finally:
+        edge.backend.send(signal.SIGCONT)
+
+
 class TestKeptConnections:
     def test_are_kept(self, serve):
         edge = serve(NginxBehindProxy)
         for _ in range(5):
             assert edge.deliver_from(GITHUB, ping()).status == 200
-        # Connected ones: their state is 03.
-        kept = [line for line in Path("/proc/net/unix").read_text().splitlines()
-                if line.endswith(f" {edge.site.directory}/runhook.sock")
-                and line.split()[5] == "03"]
-        assert len(kept) == 1, kept
+        assert connections(edge, CONNECTED) == 1
 
     def test_a_restart_of_runhook_loses_nothing(self, serve):
         edge = serve(NginxBehindProxy)
