@@ -4,7 +4,6 @@
  */
 #include "metrics/family.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "text/buffer.h"
@@ -232,18 +231,53 @@ family_bucket(enum family family, int64_t value_ms)
     return FAMILY_PART_BEYOND;
 }
 
-/* The three characters that the text form escapes; escape_plain has seen to all others. */
+/* A series as it is written; `len` counts what has no room, too. */
+struct text {
+    char *out;
+    size_t len;
+};
+
 static void
-add_value(struct buffer *out, const char *value)
+add(struct text *text, const char *bytes, size_t len)
+{
+    if (text->len + len < FAMILY_SERIES_CAP)
+        memcpy(text->out + text->len, bytes, len);
+    text->len += len;
+}
+
+/* Printable ASCII: what nearly every value is made of, and is copied as it is. */
+static bool
+is_plain(const char *value)
+{
+    for (; *value != '\0'; value++) {
+        if (*value < ' ' || *value > '~')
+            return false;
+    }
+    return true;
+}
+
+/* The two characters that the text form escapes, but for the line's end, which is none any more. */
+static void
+add_escaped(struct text *text, const char *value)
+{
+    for (; *value != '\0'; value++) {
+        if (*value == '\\' || *value == '"')
+            add(text, "\\", 1);
+        add(text, value, 1);
+    }
+}
+
+static void
+add_value(struct text *text, const char *value)
 {
     struct buffer plain = BUFFER_INIT(FAMILY_SERIES_CAP);
 
-    (void)escape_plain(&plain, value, strlen(value), VALUE_CHARS);
-    out->failed = out->failed || plain.failed;
-    for (const char *c = buffer_text(&plain); *c != '\0'; c++) {
-        if (*c == '\\' || *c == '"')
-            (void)buffer_add(out, "\\", 1);
-        (void)buffer_add(out, c, 1);
+    if (is_plain(value)) {
+        add_escaped(text, value);
+    } else if (escape_plain(&plain, value, strlen(value), VALUE_CHARS)) {
+        add_escaped(text, buffer_text(&plain));
+    } else {
+        text->len = FAMILY_SERIES_CAP;
     }
     buffer_fini(&plain);
 }
@@ -252,20 +286,23 @@ bool
 family_series(enum family family, const char *const values[], char out[FAMILY_SERIES_CAP])
 {
     const struct family_description *description = &families[family];
-    struct buffer text = BUFFER_INIT(FAMILY_SERIES_CAP - 1);
+    struct text text = {.out = out};
     bool done;
 
-    (void)buffer_add_text(&text, description->name);
+    add(&text, description->name, strlen(description->name));
     for (size_t i = 0; i < FAMILY_LABELS_MAX && description->labels[i].name != NULL; i++) {
-        (void)buffer_addf(&text, "%s%s=\"", i == 0 ? "{" : ",", description->labels[i].name);
+        const char *name = description->labels[i].name;
+
+        add(&text, i == 0 ? "{" : ",", 1);
+        add(&text, name, strlen(name));
+        add(&text, "=\"", 2);
         add_value(&text, values[i]);
-        (void)buffer_add_text(&text, "\"");
+        add(&text, "\"", 1);
     }
     if (description->labels[0].name != NULL)
-        (void)buffer_add_text(&text, "}");
-    done = !text.failed;
-    (void)snprintf(out, FAMILY_SERIES_CAP, "%s", done ? buffer_text(&text) : "");
-    buffer_fini(&text);
+        add(&text, "}", 1);
+    done = text.len < FAMILY_SERIES_CAP;
+    out[done ? text.len : 0] = '\0';
     return done;
 }
 

@@ -481,11 +481,11 @@ init_requests(struct meter *meter, enum upstream upstream)
     const char *values[FAMILY_LABELS_MAX] = {upstream_text(upstream)};
 
     for (size_t i = 0; family_upstream_outcomes[i] != NULL; i++) {
+        if (i == UPSTREAM_OUTCOMES_MAX)
+            return false;
         values[1] = family_upstream_outcomes[i];
         meter->requests[upstream][i] =
-            i == UPSTREAM_OUTCOMES_MAX
-                ? NULL
-                : cell_new(meter, FAMILY_UPSTREAM_REQUESTS, values, FAMILY_PART_TOTAL);
+            cell_new(meter, FAMILY_UPSTREAM_REQUESTS, values, FAMILY_PART_TOTAL);
         if (meter->requests[upstream][i] == NULL)
             return false;
     }
