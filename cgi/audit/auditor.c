@@ -23,6 +23,7 @@ static struct audit_step
 step_of(const struct look *look, const struct decision *decision)
 {
     bool is_found = look->audit.runner.child[0] == '\0' && look->child[0] != '\0';
+    bool is_finding = step_is_conclusion(decision->step) && decision->step != STEP_REST;
 
     return (struct audit_step){.audit = &look->audit,
                                .owner = ledger_owner(look->tools->ledger),
@@ -36,7 +37,8 @@ step_of(const struct look *look, const struct decision *decision)
                                .note = look->note[0] == '\0' ? NULL : look->note,
                                .github_calls = look->github_calls,
                                .github_passed = look->github_passed,
-                               .nomad_passed = look->nomad_passed};
+                               .nomad_passed = look->nomad_passed,
+                               .finding = is_finding ? step_text(decision->step) : NULL};
 }
 
 static void
@@ -85,7 +87,7 @@ apply_job(const struct look *look, const struct decision *decision)
     struct audit_news news = {.step = step_of(look, decision), .report = &report};
 
     missed_init(&missed, look->audit.runner.job_id, &look->job);
-    report = tools_report(tools->config, &missed.job, missed.event, NULL, "audit");
+    report = tools_report(tools->config, &missed.job, missed.event, NULL, REPORT_BY_AUDIT);
     log_conclusion(look, LOG_LEVEL_WARNING, decision->step,
                    missed.event == JOB_EVENT_COMPLETED ? "GitHub says that the job is over"
                                                        : "GitHub says that the job is in progress");
@@ -207,6 +209,7 @@ fail(const struct look *look, const struct failure *failure)
     struct log_line line;
 
     step.step.note = failure->text.text;
+    step.step.finding = "retry";
     look_begin_line(&line, policy.needs_operator ? LOG_LEVEL_ERROR : LOG_LEVEL_WARNING, look);
     log_text(&line, "outcome", "retry");
     tools_log_failure(&line, failure);
@@ -308,7 +311,7 @@ auditor_look_at_job(const struct tools *tools)
         return WORK_LEDGER;
     if (!missed.is_event)
         return tools_tell_gate(tools, claim.repository, NULL) ? WORK_DONE : WORK_LEDGER;
-    report = tools_report(tools->config, &missed.job, missed.event, NULL, "audit");
+    report = tools_report(tools->config, &missed.job, missed.event, NULL, REPORT_BY_AUDIT);
     return tools_record(tools, report_apply, &report, "a missed event could not be recorded")
                ? WORK_DONE
                : WORK_LEDGER;

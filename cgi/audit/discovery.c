@@ -140,7 +140,7 @@ report(struct survey *survey, const struct rh_workflow_job *job)
     /* What began or ended is news of a job that is known, or of a runner of ours, alone. */
     if (event == JOB_EVENT_QUEUED && pool == NULL)
         return true;
-    news = tools_report(config, job, event, pool, "discovery");
+    news = tools_report(config, job, event, pool, REPORT_BY_DISCOVERY);
     if (!record(survey, report_apply, &news))
         return false;
     if (event == JOB_EVENT_QUEUED && news.before == JOB_NONE) {

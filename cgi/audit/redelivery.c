@@ -32,6 +32,7 @@ struct sweep {
     struct github_sender sender;
     struct github_delivery *attempts;
     size_t attempts_len, attempts_cap;
+    int64_t asked;   /* of those, that were asked for again */
     bool is_put_off; /* there is more to ask for than GitHub may be asked now */
     bool out_of_memory;
     bool ledger_failed;
@@ -165,6 +166,7 @@ ask(struct sweep *sweep, struct github_delivery *attempt)
     if (claim.permit != REDELIVERY_MAY)
         return claim.permit == REDELIVERY_ASKED; /* by another process, since it was listed */
     if (github_redeliver(sweep->tools->github, &sweep->sender, attempt->id, &sweep->failure)) {
+        sweep->asked++;
         log_asked(sweep, attempt);
         return true;
     }
@@ -268,7 +270,8 @@ finish(struct sweep *sweep, bool done)
     struct hook_result result = {.place = sweep->claim->place,
                                  .id = sweep->claim->id,
                                  .now_ms = clock_now_ms(),
-                                 .calls = 1 + (int64_t)sweep->attempts_len / 100};
+                                 .calls = 1 + (int64_t)sweep->attempts_len / 100,
+                                 .asked = sweep->asked};
     struct gate_failure gate;
 
     if (sweep->ledger_failed)

@@ -22,7 +22,7 @@ ask_github(const struct scene *scene, http_deadline *deadline, struct findings *
     const struct config *config = scene->config;
     struct accounts *accounts = accounts_new(&config->github, config->owners, config->owners_len);
     struct github *github =
-        accounts == NULL ? NULL : github_new(&config->github, accounts, deadline);
+        accounts == NULL ? NULL : github_new(&config->github, accounts, NULL, deadline);
     bool done = github != NULL;
 
     if (done)
@@ -37,7 +37,7 @@ ask_nomad(const struct config *config, http_deadline *deadline, struct findings 
 {
     struct credential *token =
         credential_new(config->nomad.token, config->nomad.token_file, value_secret_file);
-    struct nomad *nomad = token == NULL ? NULL : nomad_new(&config->nomad, token, deadline);
+    struct nomad *nomad = token == NULL ? NULL : nomad_new(&config->nomad, token, NULL, deadline);
     bool done = nomad != NULL;
 
     if (done)

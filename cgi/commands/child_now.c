@@ -68,7 +68,7 @@ child_now_ask(const struct nomad_config *config, const char *child, struct child
     atomic_init(&deadline, INT64_MAX);
     token = credential_new(config->token, config->token_file, value_secret_file);
     if (token != NULL)
-        nomad = nomad_new(config, token, &deadline);
+        nomad = nomad_new(config, token, NULL, &deadline);
     if (nomad != NULL) {
         now->known = CHILD_NOT_TOLD;
         if (ask(nomad, child, now, &failure))

@@ -36,6 +36,7 @@ int command_check(const struct invocation *invocation, int argc, char **argv);
 int command_jobs(const struct invocation *invocation, int argc, char **argv);
 int command_runners(const struct invocation *invocation, int argc, char **argv);
 int command_hooks(const struct invocation *invocation, int argc, char **argv);
+int command_metrics(const struct invocation *invocation, int argc, char **argv);
 int command_explain(const struct invocation *invocation, int argc, char **argv);
 int command_help(const struct invocation *invocation, int argc, char **argv);
 int command_version(const struct invocation *invocation, int argc, char **argv);

@@ -15,6 +15,7 @@
 
 #include <curl/curl.h>
 
+#include "metrics/meter.h"
 #include "text/escape.h"
 
 /* A crash must not write secrets to a disk, nor another process of the same user read them. */
@@ -117,9 +118,10 @@ workplace_open(struct workplace *place, const struct invocation *invocation)
     if (place->ledger == NULL)
         goto fail;
     place->setups = current_new(setup_new(config, ledger_receiver(place->ledger)));
-    if (place->setups == NULL)
+    place->meter = meter_new();
+    if (place->setups == NULL || place->meter == NULL)
         (void)fprintf(stderr, "runhook: error: out of memory\n");
-    return place->setups != NULL;
+    return place->setups != NULL && place->meter != NULL;
 fail:
     config_free(config);
     return false;
@@ -129,6 +131,7 @@ void
 workplace_close(struct workplace *place)
 {
     current_free(place->setups);
+    meter_free(place->meter);
     ledger_close(place->ledger);
     log_close(place->log);
     curl_global_cleanup();

@@ -24,16 +24,20 @@ struct config *common_config_at_best(const struct invocation *invocation,
 /* Opens the ledger, or says on standard error what to do, and is NULL. */
 struct ledger *common_ledger(const struct config *config, enum ledger_mode mode);
 
+struct meter;
+
 /* What a program that serves or dispatches works with. */
 struct workplace {
     struct log *log;
     struct ledger *ledger;
     struct current *setups;
+    struct meter *meter; /* metrics/meter.h */
 };
 
-/* Opens all three, the process made fit for secrets before. False where one failed, which is said
+/* Opens all of it, the process made fit for secrets before. False where one failed, which is said
  * on standard error; workplace_close is due in either case. */
 bool workplace_open(struct workplace *place, const struct invocation *invocation);
+/* Before it closes, what the meter has counted is to be brought into the ledger (meter_flush). */
 void workplace_close(struct workplace *place);
 
 /* One flag at the end of a command's arguments, or none: sets `*given`. False for anything else. */

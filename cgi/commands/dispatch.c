@@ -11,6 +11,7 @@
 #include "commands/command.h"
 #include "commands/common.h"
 #include "dispatch/dispatcher.h"
+#include "metrics/meter.h"
 
 /* A timer comes again: what an upstream holds up for longer waits for its next call. */
 #define DISPATCH_MS (10 * 60 * 1000)
@@ -33,9 +34,10 @@ command_dispatch(const struct invocation *invocation, int argc, char **argv)
         (void)fprintf(stderr, "runhook: error: %s\n", reason.text);
         goto out;
     }
-    dispatcher = dispatcher_new(place.setups, place.ledger, place.log);
+    dispatcher = dispatcher_new(place.setups, place.ledger, place.log, meter_observer(place.meter));
     if (dispatcher != NULL && dispatcher_drain(dispatcher, clock_monotonic_ms() + DISPATCH_MS) == 0)
         status = EXIT_DONE;
+    (void)meter_flush(place.meter, place.ledger, METER_ALL);
 out:
     dispatcher_free(dispatcher);
     workplace_close(&place);

@@ -61,6 +61,11 @@ const struct command commands[] = {
      "in .headers. Shows the signature, the event, the labels against each pool and the exact\n"
      "dispatch, its credential masked. Sends nothing.\n",
      command_explain},
+    {"metrics", "", "print the metrics, for a program that collects them from files",
+     "What GET .../metrics answers (docs/metrics.md), without a web server: for node_exporter's\n"
+     "textfile collector, say. It only reads the ledger; whether that can be written is not "
+     "told.\n",
+     command_metrics},
     {"hooks", "install|list|remove|ping|redeliver|addresses ...",
      "make, mend, show or remove webhooks on GitHub", "", command_hooks},
     {"version", "", "print the version", "", command_version},

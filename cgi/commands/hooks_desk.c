@@ -42,7 +42,7 @@ furnish(struct hooks_desk *desk)
     desk->accounts =
         accounts_new(&desk->config->github, desk->config->owners, desk->config->owners_len);
     if (desk->accounts != NULL)
-        desk->github = github_new(&desk->config->github, desk->accounts, &desk->deadline);
+        desk->github = github_new(&desk->config->github, desk->accounts, NULL, &desk->deadline);
     if (desk->github == NULL || !pace_init(&desk->pace, desk->config->github.content_per_minute)) {
         (void)fprintf(stderr, "runhook: error: out of memory\n");
         return false;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "config/fixed.h"
+#include "metrics/meter.h"
 
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
 
@@ -100,12 +101,15 @@ reload(struct workplace *place, const struct invocation *invocation)
     struct problems problems = {0};
     struct config *config = config_load(invocation->config_path, getenv, CONFIG_WHOLE, &problems);
     struct setup *running = current_take(place->setups);
+    bool is_good;
 
     /* Before the first line about it: who rotates the log finds all of it in the new file. */
     reopen_log(place->log, (config == NULL ? running->config : config)->server.log_file);
     log_problems(place->log, &problems);
-    if (config != NULL && !put_into_force(place, config, running))
+    is_good = config != NULL && put_into_force(place, config, running);
+    if (config != NULL && !is_good)
         log_problem(place->log, LOG_LEVEL_ERROR, "kept", "out of memory");
+    meter_reload(place->meter, is_good);
     /* Requests in hand may still note a use: those are not worth a wait. */
     secret_watch_write(running->secrets, place->ledger,
                        running->config->server.retention_d * DAY_MS, SECRET_WATCH_ALL);

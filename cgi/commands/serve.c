@@ -19,6 +19,7 @@
 #include "config/values.h"
 #include "dispatch/dispatcher.h"
 #include "ledger/gate.h"
+#include "metrics/meter.h"
 #include "serve/cgi.h"
 #include "serve/fastcgi.h"
 #include "serve/listen.h"
@@ -130,8 +131,9 @@ run(struct workplace *place, const struct invocation *invocation, const struct l
     const sigset_t *signals)
 {
     const struct webhook webhook = {
-        .setups = place->setups, .ledger = place->ledger, .log = place->log};
-    struct dispatcher *dispatcher = dispatcher_new(place->setups, place->ledger, place->log);
+        .setups = place->setups, .ledger = place->ledger, .log = place->log, .meter = place->meter};
+    struct dispatcher *dispatcher =
+        dispatcher_new(place->setups, place->ledger, place->log, meter_observer(place->meter));
     struct fastcgi *fastcgi = NULL;
     int signal_number = 0, status = EXIT_FAILED;
     int64_t stop_ms;
@@ -142,6 +144,7 @@ run(struct workplace *place, const struct invocation *invocation, const struct l
                     strerror(errno));
     } else {
         log_start(place, listener);
+        meter_start(place->meter);
         while (signal_number == 0 || signal_number == SIGHUP) {
             int64_t wait_ms;
 
@@ -150,6 +153,7 @@ run(struct workplace *place, const struct invocation *invocation, const struct l
             wait_ms = dispatcher_tick(dispatcher);
             fastcgi_tick(fastcgi);
             note_secrets(place, SECRET_WATCH_DUE);
+            (void)meter_flush(place->meter, place->ledger, METER_DUE);
             signal_number = wait_for_signal(signals, wait_ms);
         }
         log_message(place->log, LOG_LEVEL_INFO, "stopping", "%s", strsignal(signal_number));
@@ -163,6 +167,7 @@ run(struct workplace *place, const struct invocation *invocation, const struct l
         dispatcher_stop(dispatcher, stop_ms + STOP_DISPATCHES_MS);
     dispatcher_free(dispatcher);
     note_secrets(place, SECRET_WATCH_ALL);
+    (void)meter_flush(place->meter, place->ledger, METER_ALL);
     if (status == EXIT_DONE)
         log_message(place->log, LOG_LEVEL_INFO, "stopped",
                     "everything that was accepted is stored");
@@ -202,7 +207,7 @@ static int
 serve_cgi(const struct workplace *place)
 {
     const struct webhook webhook = {
-        .setups = place->setups, .ledger = place->ledger, .log = place->log};
+        .setups = place->setups, .ledger = place->ledger, .log = place->log, .meter = place->meter};
     struct dispatcher *dispatcher;
     struct rh_reason reason;
     struct answer answer;
@@ -217,17 +222,21 @@ serve_cgi(const struct workplace *place)
         log_message(place->log, LOG_LEVEL_WARNING, "answer", "it could not be written");
     note_secrets(place, SECRET_WATCH_ALL);
     answer_fini(&answer);
+    (void)meter_flush(place->meter, place->ledger,
+                      is_github(answer.outcome) ? METER_ALL : METER_SPARING);
     if (!is_github(answer.outcome))
         return EXIT_DONE; /* strangers do not set anything going */
     if (ledger_become_owner(place->ledger, &reason) != LEDGER_OK) {
         log_message(place->log, LOG_LEVEL_ERROR, "ledger", "%s", reason.text);
         return EXIT_FAILED;
     }
-    dispatcher = dispatcher_new(place->setups, place->ledger, place->log);
+    dispatcher =
+        dispatcher_new(place->setups, place->ledger, place->log, meter_observer(place->meter));
     if (dispatcher == NULL)
         return EXIT_FAILED;
     (void)dispatcher_drain(dispatcher, clock_monotonic_ms() + CGI_DISPATCH_MS);
     dispatcher_free(dispatcher);
+    (void)meter_flush(place->meter, place->ledger, METER_ALL);
     return EXIT_DONE;
 }
 

@@ -56,6 +56,7 @@ struct dispatcher {
     struct current *setups;
     struct ledger *ledger;
     struct log *log;
+    const struct upstream_observer *observer; /* NULL for nobody */
     http_deadline deadline;
 
     /* Of the thread that ticks. */
@@ -76,7 +77,8 @@ struct dispatcher {
 };
 
 struct dispatcher *
-dispatcher_new(struct current *setups, struct ledger *ledger, struct log *log)
+dispatcher_new(struct current *setups, struct ledger *ledger, struct log *log,
+               const struct upstream_observer *observer)
 {
     struct dispatcher *dispatcher = calloc(1, sizeof *dispatcher);
 
@@ -85,6 +87,7 @@ dispatcher_new(struct current *setups, struct ledger *ledger, struct log *log)
     dispatcher->setups = setups;
     dispatcher->ledger = ledger;
     dispatcher->log = log;
+    dispatcher->observer = observer;
     atomic_init(&dispatcher->deadline, INT64_MAX);
     (void)pthread_mutex_init(&dispatcher->lock, NULL);
     (void)pthread_cond_init(&dispatcher->woken, NULL);
@@ -214,8 +217,10 @@ tools_init(struct dispatcher *dispatcher, const struct setup *setup, struct tool
         .log = dispatcher->log,
         .tokens = setup->tokens,
         .groups = setup->groups,
-        .github = github_new(&setup->config->github, setup->accounts, &dispatcher->deadline),
-        .nomad = nomad_new(&setup->config->nomad, setup->nomad_token, &dispatcher->deadline),
+        .github = github_new(&setup->config->github, setup->accounts, dispatcher->observer,
+                             &dispatcher->deadline),
+        .nomad = nomad_new(&setup->config->nomad, setup->nomad_token, dispatcher->observer,
+                           &dispatcher->deadline),
         .rest = rest_a_moment,
         .wake = wake_one,
         .arg = dispatcher,

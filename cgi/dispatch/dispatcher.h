@@ -15,17 +15,20 @@
 #include "ledger/ledger.h"
 #include "log/log.h"
 #include "setup/current.h"
+#include "upstream/observer.h"
 
 struct dispatcher;
 
 /*
  * Makes a dispatcher of a ledger that this process owns leases in (ledger_become_owner). Borrows
- * all three. NULL when out of memory.
+ * all that it is given. `observer` is told of each request to an upstream; NULL for nobody. NULL
+ * when out of memory.
  *
  * Another setup that is put into force is taken up by each thread before its next piece of work,
  * and by dispatcher_tick, which then brings the ledger in line with it.
  */
-struct dispatcher *dispatcher_new(struct current *setups, struct ledger *ledger, struct log *log);
+struct dispatcher *dispatcher_new(struct current *setups, struct ledger *ledger, struct log *log,
+                                  const struct upstream_observer *observer);
 
 /* Starts the threads that the setup in force asks for. False where none could be started. */
 bool dispatcher_start(struct dispatcher *dispatcher);

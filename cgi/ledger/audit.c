@@ -9,6 +9,8 @@
 
 #include "ledger/budget.h"
 #include "ledger/history.h"
+#include "ledger/job.h"
+#include "ledger/tally.h"
 
 /* Runners that an audit has to do with: what is only named is its order's. As the index has it. */
 #define AUDITED "r.state IN ('live', 'retiring', 'busy', 'leaving')"
@@ -180,7 +182,8 @@ finish(struct ledger_txn *txn, const struct audit_step *step, bool *held)
     bind_number(&statement, step->is_ended);
     error = txn_error(statement_step(&statement));
     *held = error == LEDGER_OK && sqlite3_changes(txn->db) > 0;
-    return error;
+    return *held && step->finding != NULL ? tally_count(txn, FAMILY_AUDIT_FINDINGS, &step->finding)
+                                          : error;
 }
 
 static enum ledger_error
@@ -254,7 +257,8 @@ lose_job(struct ledger_txn *txn, struct audit_loss *loss)
     if (error != LEDGER_OK || sqlite3_changes(txn->db) == 0)
         return error;
     loss->after = after;
-    return note(txn, step, failed ? "failed" : "lost", loss->reason);
+    error = failed ? job_count_end(txn, step->audit->runner.job_id) : LEDGER_OK;
+    return error == LEDGER_OK ? note(txn, step, failed ? "failed" : "lost", loss->reason) : error;
 }
 
 enum ledger_error

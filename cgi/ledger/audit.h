@@ -90,6 +90,7 @@ struct audit_step {
     int64_t github_calls; /* how often GitHub was asked */
     bool github_passed;   /* and that it answered */
     bool nomad_passed;    /* Nomad was asked, and answered */
+    const char *finding;  /* what the look came to: one of family_findings; NULL for nothing new */
 };
 
 /* Nothing has to change: the next look is at `next_look_ms`. */

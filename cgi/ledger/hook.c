@@ -8,6 +8,7 @@
 
 #include "ledger/budget.h"
 #include "ledger/runner.h"
+#include "ledger/tally.h"
 
 /* That a webhook still delivers is written once in so long: it is news for nobody. */
 #define SEEN_AGAIN_MS (INT64_C(3600) * 1000)
@@ -148,6 +149,9 @@ hook_finish(struct ledger_txn *txn, void *arg)
     int64_t shut_until_ms;
     enum ledger_error error = budget_spend(txn, result->now_ms, result->calls);
 
+    if (error == LEDGER_OK)
+        error = tally_add(txn, family_describe(FAMILY_REDELIVERIES)->name, FAMILY_PART_TOTAL,
+                          result->asked);
     if (error == LEDGER_OK && result->gate != NULL)
         error = gate_failed(txn, result->gate, result->now_ms, &shut_until_ms);
     else if (error == LEDGER_OK && result->gate_place != NULL)

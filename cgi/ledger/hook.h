@@ -66,6 +66,7 @@ struct hook_result {
     const char *gate_place; /* that the credential is for, where GitHub answered; else NULL */
     int64_t now_ms;
     int64_t calls;       /* that the sweep cost: see ledger/budget.h */
+    int64_t asked;       /* deliveries that GitHub was asked to make again */
     int64_t swept_to_ms; /* 0: as it was, since it did not come to its end */
     int64_t until_ms;    /* when it is due again; 0 as it was claimed */
     /* GitHub does not know it: it is forgotten, unless a delivery of it comes after this and shows

@@ -9,6 +9,7 @@
 
 #include "ledger/history.h"
 #include "ledger/runner.h"
+#include "ledger/tally.h"
 
 void
 job_fini(struct job *job)
@@ -128,6 +129,24 @@ job_read_state(struct ledger_txn *txn, int64_t id, enum job_state *state)
     return txn_error(code);
 }
 
+enum ledger_error
+job_count_end(struct ledger_txn *txn, int64_t id)
+{
+    struct statement statement = txn_prepare(txn, "SELECT pool, state FROM job WHERE id = ?1");
+    int code;
+
+    bind_number(&statement, id);
+    code = statement_step(&statement);
+    if (code == SQLITE_ROW) {
+        const char *values[FAMILY_LABELS_MAX];
+
+        values[0] = read_text(&statement);
+        values[1] = read_text(&statement);
+        return tally_count(txn, FAMILY_JOBS_ENDED, values);
+    }
+    return txn_error(code);
+}
+
 /* Changes a job that waits or was given up; `sql` takes its id and the time. */
 static enum ledger_error
 change_at_rest(struct ledger_txn *txn, struct job_request *request, const char *sql,
@@ -174,6 +193,8 @@ job_forget(struct ledger_txn *txn, void *arg)
                        " changed_at_ms = ?2 WHERE id = ?1",
                        "forgotten");
 
+    if (error == LEDGER_OK && request->done && request->before == JOB_QUEUED)
+        error = job_count_end(txn, request->id);
     return error == LEDGER_OK && request->done ? runner_release(txn, request->id, request->now_ms)
                                                : error;
 }

@@ -74,6 +74,9 @@ bool job_read(struct statement *row, struct job *job);
 /* Reads a job's state; JOB_NONE where there is no such job. */
 enum ledger_error job_read_state(struct ledger_txn *txn, int64_t id, enum job_state *state);
 
+/* Counts the end of a job, by its pool and the state that it has come to, for metrics. */
+enum ledger_error job_count_end(struct ledger_txn *txn, int64_t id);
+
 /* What an operator asks of one job. */
 struct job_request {
     int64_t id;

@@ -15,6 +15,7 @@
 #include "ledger/budget.h"
 #include "ledger/history.h"
 #include "ledger/statement.h"
+#include "ledger/tally.h"
 
 void
 order_fini(struct order *order)
@@ -530,6 +531,38 @@ give_up(struct ledger_txn *txn, const struct order_step *step)
     return error == LEDGER_OK ? txn_error(statement_step(&unsend)) : error;
 }
 
+/* Whether a runner was in Nomad for the order's job before. */
+static enum ledger_error
+had_runner(struct ledger_txn *txn, const struct order *order, bool *had)
+{
+    struct statement statement =
+        txn_prepare(txn, "SELECT EXISTS (SELECT 1 FROM runner WHERE made_for = ?1 AND name <> ?2"
+                         " AND child IS NOT NULL)");
+    int code;
+
+    *had = true;
+    bind_number(&statement, order->job.id);
+    bind_text(&statement, order->runner);
+    code = statement_step(&statement);
+    if (code == SQLITE_ROW)
+        *had = read_number(&statement) != 0;
+    return txn_error(code);
+}
+
+/* How long the job waited tells only of its first runner. */
+static enum ledger_error
+count_live(struct ledger_txn *txn, const struct order_step *step, bool is_adopted, bool had)
+{
+    const struct order *order = step->order;
+    const char *const values[] = {order->pool, is_adopted ? "adopted" : "dispatched"};
+    enum ledger_error error = tally_count(txn, FAMILY_DISPATCHES, values);
+
+    if (error == LEDGER_OK && !had)
+        error = tally_observe(txn, FAMILY_DISPATCH_WAIT, values,
+                              step->now_ms - order->job.received_at_ms);
+    return error;
+}
+
 enum ledger_error
 order_live(struct ledger_txn *txn, void *arg)
 {
@@ -537,13 +570,18 @@ order_live(struct ledger_txn *txn, void *arg)
     bool is_adopted = step->runner != NULL && strcmp(step->runner, step->order->runner) != 0;
     const char *runner = is_adopted ? step->runner : step->order->runner;
     enum ledger_error error = gate_passed(txn, "nomad");
-    bool lives = true;
+    bool lives = true, had;
     struct held held;
 
     if (error == LEDGER_OK)
         error = read_held(txn, step->order, step->owner, &held);
     if (error != LEDGER_OK || !held.is_held)
         return error; /* who has the lease now finds the same child under the same token */
+    error = had_runner(txn, step->order, &had);
+    if (error == LEDGER_OK)
+        error = count_live(txn, step, is_adopted, had);
+    if (error != LEDGER_OK)
+        return error;
     error = is_adopted ? give_up(txn, step) : advance(txn, step, RUNNER_LIVE, false);
     if (error == LEDGER_OK && is_adopted)
         error = adopt(txn, step, held.job_id, &lives);
@@ -650,6 +688,9 @@ order_failed(struct ledger_txn *txn, void *arg)
     if (failure->next_attempt_at_ms < shut_until_ms)
         failure->next_attempt_at_ms = shut_until_ms;
     error = note_failure(txn, failure, held.job_id);
+    if (error == LEDGER_OK && failure->counts)
+        error = tally_count(txn, FAMILY_DISPATCHES,
+                            (const char *const[]){failure->order->pool, "failed"});
     if (error == LEDGER_OK)
         error = requeue(txn, failure);
     return error == LEDGER_OK && failure->is_spent ? retire(txn, failure, &held) : error;
@@ -686,6 +727,8 @@ turn_away(struct ledger_txn *txn, const struct order_origin *step, int64_t job_i
     bind_text(&statement, step->refused);
     bind_number(&statement, step->now_ms);
     error = txn_error(statement_step(&statement));
+    if (error == LEDGER_OK && is_refused && sqlite3_changes(txn->db) > 0)
+        error = job_count_end(txn, job_id);
     if (error != LEDGER_OK)
         return error;
     if (is_refused)

@@ -14,6 +14,7 @@
 #include "ledger/job.h"
 #include "ledger/runner.h"
 #include "ledger/statement.h"
+#include "ledger/tally.h"
 
 /* The rows that a report touches, and what the rules are asked about them. */
 struct scene {
@@ -23,6 +24,8 @@ struct scene {
     char named_pool[RUNNER_POOL_CAP];   /* its pool, where it is ours */
     int64_t named_job;                  /* the job that it is for; 0 for none */
     int64_t other;                      /* K's id: that job, where it is not J; else 0 */
+    char pool[RUNNER_POOL_CAP];         /* J's, and when it was heard of, where it is known */
+    int64_t received_at_ms;
 };
 
 /* The labels as a JSON array, which the caller frees with cJSON_free; NULL when out of memory. */
@@ -42,7 +45,7 @@ read_job(struct ledger_txn *txn, const struct job_report *report, struct scene *
 {
     struct statement statement =
         txn_prepare(txn, "SELECT j.state, coalesce(j.runner, ''), coalesce(r.state, 'none'),"
-                         " r.state = 'live' OR r.lease_owner IS NOT NULL"
+                         " r.state = 'live' OR r.lease_owner IS NOT NULL, j.pool, j.received_at_ms"
                          " FROM job j LEFT JOIN runner r ON r.name = j.runner"
                          " AND r.job_id = j.id WHERE j.id = ?1");
     int code;
@@ -54,6 +57,8 @@ read_job(struct ledger_txn *txn, const struct job_report *report, struct scene *
         (void)snprintf(scene->has, sizeof scene->has, "%s", read_text(&statement));
         scene->rules.own = runner_state_parse(read_text(&statement));
         scene->rules.own_is_coming = read_number(&statement) != 0;
+        (void)snprintf(scene->pool, sizeof scene->pool, "%s", read_text(&statement));
+        scene->received_at_ms = read_number(&statement);
     }
     return txn_error(code);
 }
@@ -342,6 +347,39 @@ apply(struct ledger_txn *txn, const struct job_report *report, const struct scen
     return error;
 }
 
+/* How long a job waited for its start is told by the delivery of that alone: an audit or a
+ * discovery comes later, by so much as nobody knows. */
+static enum ledger_error
+count_start(struct ledger_txn *txn, const struct job_report *report, const struct scene *scene)
+{
+    const char *pool = scene->pool;
+
+    if (report->after != JOB_RUNNING ||
+        (report->before != JOB_QUEUED && report->before != JOB_ASSIGNED))
+        return LEDGER_OK;
+    return tally_observe(txn, FAMILY_START_WAIT, &pool, report->now_ms - scene->received_at_ms);
+}
+
+/* What changed, for metrics. */
+static enum ledger_error
+count_change(struct ledger_txn *txn, const struct job_report *report, const struct scene *scene)
+{
+    static const char *const events[] = {[JOB_EVENT_QUEUED] = "queued",
+                                         [JOB_EVENT_IN_PROGRESS] = "in_progress",
+                                         [JOB_EVENT_COMPLETED] = "completed"};
+    const char *const values[] = {events[report->event], report->delivery};
+    bool was_missed = strcmp(report->delivery, REPORT_BY_AUDIT) == 0 ||
+                      strcmp(report->delivery, REPORT_BY_DISCOVERY) == 0;
+    bool was_over = report->before == JOB_DONE || report->before == JOB_FAILED ||
+                    report->before == JOB_EXPIRED || report->before == JOB_REFUSED;
+    enum ledger_error error = was_missed ? tally_count(txn, FAMILY_EVENTS_MISSED, values)
+                                         : count_start(txn, report, scene);
+
+    return error == LEDGER_OK && report->after == JOB_DONE && !was_over
+               ? job_count_end(txn, report->job->id)
+               : error;
+}
+
 static enum ledger_error
 see_repository(struct ledger_txn *txn, const struct job_report *report)
 {
@@ -433,5 +471,7 @@ report_apply(struct ledger_txn *txn, void *arg)
     if (report->after == report->before && !outcome.job_takes_named)
         return LEDGER_OK;
     error = apply(txn, report, &scene, &outcome);
+    if (error == LEDGER_OK)
+        error = count_change(txn, report, &scene);
     return error == LEDGER_OK ? see_repository(txn, report) : error;
 }

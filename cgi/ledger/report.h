@@ -18,6 +18,10 @@
 /* Whether a runner of the pool could run a job that asks for these labels (a JSON array). */
 typedef bool (*report_covers)(const void *config, const char *pool, const char *labels);
 
+/* What else brings one than a delivery. */
+#define REPORT_BY_AUDIT "audit"
+#define REPORT_BY_DISCOVERY "discovery"
+
 struct job_report {
     /* Of one that is known only id, conclusion, runner_id and runner_name are read, and the
      * repository where there is one. */
@@ -25,7 +29,7 @@ struct job_report {
     enum job_event event;
     const char *pool; /* NULL where none serves it: then only a job that is known, or that runs on
                          our runner, changes anything */
-    const char *delivery; /* or what else brought it: "audit", "discovery" */
+    const char *delivery; /* or what else brought it */
     int64_t now_ms;
     int64_t audit_interval_ms;    /* when what it changes is looked at first */
     int64_t discover_interval_ms; /* when a repository that is new is asked for its runs first */

@@ -270,7 +270,28 @@ static const char schema_secret_use[] = "CREATE TABLE secret_use ("
 
                                         "PRAGMA user_version = 4;";
 
-static const char *const schemas[] = {schema_1, schema_2, schema_3, schema_secret_use};
+/* What metrics are made of: see ledger/tally.h, reading.h and rate_limit.h. */
+static const char schema_metrics[] =
+    "CREATE TABLE tally ("
+    "  series TEXT NOT NULL," /* of metrics/family.h */
+    "  part INTEGER NOT NULL,"
+    "  total INTEGER NOT NULL,"
+    "  PRIMARY KEY (series, part)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE reading (series TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE TABLE rate_limit ("
+    "  account TEXT NOT NULL,"
+    "  resource TEXT NOT NULL,"
+    "  remaining INTEGER NOT NULL,"
+    "  allowed INTEGER NOT NULL,"
+    "  reset_at_ms INTEGER NOT NULL,"
+    "  PRIMARY KEY (account, resource)"
+    ") STRICT, WITHOUT ROWID;"
+
+    "PRAGMA user_version = 5;";
+
+static const char *const schemas[] = {schema_1, schema_2, schema_3, schema_secret_use,
+                                      schema_metrics};
 _Static_assert(sizeof schemas / sizeof schemas[0] == SCHEMA_VERSION, "a step to every version");
 
 int

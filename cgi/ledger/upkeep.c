@@ -12,6 +12,7 @@
 #include "ledger/job.h"
 #include "ledger/rules.h"
 #include "ledger/statement.h"
+#include "ledger/tally.h"
 
 /* Ended jobs that one purge forgets. */
 #define PURGE_MAX 500
@@ -85,14 +86,24 @@ expire(struct ledger_txn *txn, struct upkeep *upkeep)
     struct statement statement = txn_prepare(
         txn, "UPDATE job SET state = 'expired', changed_at_ms = ?2, last_error ="
              " coalesce(last_error || '; then ', '') || 'GitHub cancelled it after 24 hours'"
-             " WHERE state = 'queued' AND created_at_ms < ?1");
+             " WHERE state = 'queued' AND created_at_ms < ?1 RETURNING pool");
+    int64_t expired = 0;
+    enum ledger_error error = LEDGER_OK;
+    int code;
 
     bind_number(&statement, upkeep->now_ms - JOB_LIFE_MS);
     bind_number(&statement, upkeep->now_ms);
-    if (statement_step(&statement) != SQLITE_DONE)
-        return txn_error(statement.code);
-    upkeep->expired += sqlite3_changes(txn->db);
-    return sqlite3_changes(txn->db) == 0 ? LEDGER_OK : release(txn, upkeep);
+    while (error == LEDGER_OK && (code = statement_step(&statement)) == SQLITE_ROW) {
+        const char *const values[] = {read_text(&statement), job_state_text(JOB_EXPIRED)};
+
+        error = tally_count(txn, FAMILY_JOBS_ENDED, values);
+        expired++;
+    }
+    if (error == LEDGER_OK)
+        error = txn_error(code);
+    if (error == LEDGER_OK)
+        upkeep->expired += expired;
+    return error != LEDGER_OK || expired == 0 ? error : release(txn, upkeep);
 }
 
 /* Runs one of the purge's statements: up to when, and how many. */

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "config/network.h"
+#include "metrics/exposition.h"
+#include "metrics/scrape.h"
 
 /* Sets the answer: its page, or why there is none. */
 typedef void (*page_write)(const struct pages_source *source, const struct setup *setup,
@@ -24,12 +26,33 @@ write_health(const struct pages_source *source, const struct setup *setup, struc
         answer_set(answer, OUTCOME_UNAVAILABLE, "%s", reason.text);
 }
 
+/* Under a ledger that cannot be written the page says so itself; under one that cannot be read
+ * there is none. */
+static void
+write_metrics(const struct pages_source *source, const struct setup *setup, struct answer *answer)
+{
+    const struct scrape scrape = {
+        .config = setup->config, .ledger = source->ledger, .meter = source->meter};
+    struct page *page = &answer->page;
+    struct rh_reason reason;
+
+    page->body = BUFFER_INIT(ANSWER_PAGE_MAX);
+    if (scrape_write(&scrape, &page->body, &reason)) {
+        page->content_type = EXPOSITION_CONTENT_TYPE;
+        answer->outcome = OUTCOME_OK;
+    } else {
+        buffer_fini(&page->body);
+        answer_set(answer, OUTCOME_UNAVAILABLE, "%s", reason.text);
+    }
+}
+
 static const struct {
     const char *name;
     bool is_public;
     page_write write;
 } pages[] = {
     {"healthz", true, write_health},
+    {"metrics", false, write_metrics},
 };
 
 /* The headers in which tunnels and proxies name the client whose request they pass on. */

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 #include "ledger/ledger.h"
+#include "metrics/meter.h"
 #include "serve/answer.h"
 #include "serve/request.h"
 #include "setup/current.h"
@@ -16,6 +17,7 @@
 struct pages_source {
     struct current *setups;
     struct ledger *ledger;
+    struct meter *meter;
 };
 
 /*

@@ -244,7 +244,9 @@ webhook_answer(const struct webhook *webhook, const struct request *request, str
 {
     const char *method = variable(request, "REQUEST_METHOD");
     bool is_head = strcmp(method, "HEAD") == 0;
-    const struct pages_source source = {.setups = webhook->setups, .ledger = webhook->ledger};
+    const struct pages_source source = {
+        .setups = webhook->setups, .ledger = webhook->ledger, .meter = webhook->meter};
+    int64_t began_at_ms = clock_monotonic_ms();
 
     *answer = (struct answer){.head_only = is_head};
     if ((is_head || strcmp(method, "GET") == 0) && pages_answer(&source, request, answer))
@@ -254,4 +256,5 @@ webhook_answer(const struct webhook *webhook, const struct request *request, str
     else
         answer_set(answer, OUTCOME_METHOD,
                    "a webhook is a POST; GET …/healthz tells how runhook is");
+    meter_delivery(webhook->meter, answer->outcome, clock_monotonic_ms() - began_at_ms);
 }

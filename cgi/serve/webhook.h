@@ -7,6 +7,7 @@
 
 #include "ledger/ledger.h"
 #include "log/log.h"
+#include "metrics/meter.h"
 #include "serve/answer.h"
 #include "serve/request.h"
 #include "setup/current.h"
@@ -16,6 +17,7 @@ struct webhook {
     struct current *setups;
     struct ledger *ledger;
     struct log *log;
+    struct meter *meter; /* NULL: nothing is counted */
 };
 
 /* Reads the request, answers it, and logs it, by the setup that is in force as it begins. Sets all

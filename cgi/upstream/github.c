@@ -32,7 +32,8 @@ struct github {
 };
 
 struct github *
-github_new(const struct github_config *config, struct accounts *accounts, http_deadline *deadline)
+github_new(const struct github_config *config, struct accounts *accounts,
+           const struct upstream_observer *observer, http_deadline *deadline)
 {
     struct github *github = calloc(1, sizeof *github);
 
@@ -43,7 +44,8 @@ github_new(const struct github_config *config, struct accounts *accounts, http_d
     github->origin = (struct http_origin){.upstream = UPSTREAM_GITHUB,
                                           .base = config->api_url,
                                           .connect_timeout_ms = config->connect_timeout_s * 1000,
-                                          .timeout_ms = config->timeout_s * 1000};
+                                          .timeout_ms = config->timeout_s * 1000,
+                                          .observer = observer};
     github->client = http_client_new(&github->origin, deadline);
     if (github->client == NULL) {
         github_free(github);
@@ -238,6 +240,18 @@ github_repository_path(struct buffer *path, const char *repository, char place[P
     return github_path(path, place, failure);
 }
 
+/* Who watches is told what an answer says of the account's limits. */
+static void
+tell_limit(const struct github *github, const struct account *account,
+           const struct http_reply *reply)
+{
+    const struct upstream_observer *observer = github->origin.observer;
+    char section[ACCOUNT_SECTION_CAP];
+
+    if (observer != NULL && reply->tells_limit)
+        observer->limited(account_section(account, section), &reply->limit, observer->arg);
+}
+
 /* Sends it once, under a credential. */
 static bool
 send_once(struct github *github, const struct github_call *call, const struct github_access *access,
@@ -259,7 +273,10 @@ send_once(struct github *github, const struct github_call *call, const struct gi
                                          .reply_max = call->reply_max,
                                          .keep = call->keep};
 
-    return http_send(github->client, &request, reply, failure);
+    if (!http_send(github->client, &request, reply, failure))
+        return false;
+    tell_limit(github, access->account, reply);
+    return true;
 }
 
 bool

@@ -16,8 +16,9 @@
 /* For one thread at a time. Borrows all that it is made of. */
 struct github;
 
+/* `observer` is told of each request; NULL for nobody. NULL when out of memory. */
 struct github *github_new(const struct github_config *config, struct accounts *accounts,
-                          http_deadline *deadline);
+                          const struct upstream_observer *observer, http_deadline *deadline);
 void github_free(struct github *github);
 
 #endif

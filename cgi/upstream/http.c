@@ -313,14 +313,35 @@ server_now_ms(CURL *curl)
     return date < 0 ? clock_now_ms() : (int64_t)date * 1000;
 }
 
+/* Copies a header of the last reply; "" where it is missing or longer. */
+static void
+copy_header(CURL *curl, const char *name, char *out, size_t cap)
+{
+    const char *value = header_text(curl, name);
+    size_t len = value == NULL ? 0 : strlen(value);
+
+    out[0] = '\0';
+    if (len > 0 && len < cap)
+        memcpy(out, value, len + 1);
+}
+
 /* What GitHub says of its limits: docs.github.com, "Rate limits for the REST API". */
 static void
 read_limits(CURL *curl, struct http_reply *reply)
 {
     int64_t retry_after_s = header_number(curl, "retry-after");
     int64_t remaining = header_number(curl, "x-ratelimit-remaining");
+    int64_t allowed = header_number(curl, "x-ratelimit-limit");
     int64_t reset_s = header_number(curl, "x-ratelimit-reset");
 
+    reply->tells_limit =
+        remaining >= 0 && allowed > 0 && reset_s >= 0 && reset_s <= INT64_MAX / 1000;
+    if (reply->tells_limit) {
+        reply->limit = (struct upstream_limit){.remaining = remaining, .allowed = allowed};
+        reply->limit.reset_at_ms = clock_now_ms() + reset_s * 1000 - reply->server_now_ms;
+        copy_header(curl, "x-ratelimit-resource", reply->limit.resource,
+                    sizeof reply->limit.resource);
+    }
     reply->rate_limited = retry_after_s >= 0 || remaining == 0;
     if (retry_after_s >= 0 && retry_after_s <= INT32_MAX) {
         reply->retry_after_ms = retry_after_s * 1000;
@@ -329,16 +350,6 @@ read_limits(CURL *curl, struct http_reply *reply)
 
         reply->retry_after_ms = wait_ms > 0 ? wait_ms : 0;
     }
-}
-
-static void
-read_etag(CURL *curl, struct http_reply *reply)
-{
-    const char *value = header_text(curl, "etag");
-    size_t len = value == NULL ? 0 : strlen(value);
-
-    if (len < sizeof reply->etag)
-        memcpy(reply->etag, len == 0 ? "" : value, len + 1);
 }
 
 /* False when out of memory. */
@@ -357,10 +368,31 @@ keep_headers(CURL *curl, const struct http_request *request, struct http_reply *
     return true;
 }
 
+/* Who watches is told how it ended. */
+static void
+tell_end(const struct http_client *client, const struct http_reply *reply, bool answered,
+         const struct failure *failure, int64_t began_at_ms)
+{
+    const struct upstream_observer *observer = client->origin->observer;
+    struct upstream_request_end end = {.upstream = client->origin->upstream,
+                                       .duration_ms = clock_monotonic_ms() - began_at_ms};
+
+    if (observer == NULL)
+        return;
+    if (answered) {
+        end.status = reply->status;
+        end.is_rate_limited = reply->rate_limited;
+    } else {
+        end.failure = failure->kind;
+    }
+    observer->ended(&end, observer->arg);
+}
+
 bool
 http_send(struct http_client *client, const struct http_request *request, struct http_reply *reply,
           struct failure *failure)
 {
+    int64_t began_at_ms = clock_monotonic_ms();
     struct buffer url = BUFFER_INIT(URL_MAX);
     struct curl_slist *headers = NULL;
     char detail[CURL_ERROR_SIZE] = "";
@@ -388,7 +420,7 @@ http_send(struct http_client *client, const struct http_request *request, struct
         goto local;
     reply->server_now_ms = server_now_ms(client->curl);
     read_limits(client->curl, reply);
-    read_etag(client->curl, reply);
+    copy_header(client->curl, "etag", reply->etag, sizeof reply->etag);
     if (!keep_headers(client->curl, request, reply))
         goto local;
     answered = true;
@@ -401,6 +433,7 @@ out:
     (void)curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, NULL);
     wipe_headers(headers);
     buffer_fini(&url);
+    tell_end(client, reply, answered, failure, began_at_ms);
     if (!answered)
         http_reply_fini(reply);
     return answered;

@@ -15,6 +15,7 @@
 
 #include "text/buffer.h"
 #include "upstream/failure.h"
+#include "upstream/observer.h"
 
 /* Longest reply body that is read. The replies that we ask for have a few KiB. */
 #define HTTP_REPLY_MAX ((size_t)1024 * 1024)
@@ -36,6 +37,7 @@ struct http_origin {
     const char *tls_server_name; /* the name on its certificate, where that is not the host's */
     int64_t connect_timeout_ms;
     int64_t timeout_ms; /* for the whole request, however slowly it drips */
+    const struct upstream_observer *observer;
 };
 
 /* When requests under way have to end: a moment of clock_monotonic_ms, INT64_MAX for none. Shared
@@ -74,9 +76,11 @@ struct http_request {
 
 struct http_reply {
     long status;
-    struct buffer body;        /* wiped by http_reply_fini: it may hold a credential */
-    int64_t retry_after_ms;    /* from retry-after or x-ratelimit-reset; -1 where neither applies */
-    bool rate_limited;         /* the headers say that the rate limit is used up */
+    struct buffer body;     /* wiped by http_reply_fini: it may hold a credential */
+    int64_t retry_after_ms; /* from retry-after or x-ratelimit-reset; -1 where neither applies */
+    bool rate_limited;      /* the headers say that the rate limit is used up */
+    bool tells_limit;       /* they tell of one: */
+    struct upstream_limit limit;
     char etag[HTTP_ETAG_CAP];  /* as it came; "" where there was none, or a longer one */
     char *kept[HTTP_KEEP_MAX]; /* by place in `keep`; NULL where it is missing or too long */
     int64_t server_now_ms;     /* the upstream's own clock; ours where it did not tell */

@@ -25,7 +25,8 @@ struct nomad {
 };
 
 struct nomad *
-nomad_new(const struct nomad_config *config, struct credential *token, http_deadline *deadline)
+nomad_new(const struct nomad_config *config, struct credential *token,
+          const struct upstream_observer *observer, http_deadline *deadline)
 {
     struct nomad *nomad = calloc(1, sizeof *nomad);
 
@@ -40,7 +41,8 @@ nomad_new(const struct nomad_config *config, struct credential *token, http_dead
                                          .client_key = config->client_key,
                                          .tls_server_name = config->tls_server_name,
                                          .connect_timeout_ms = config->connect_timeout_s * 1000,
-                                         .timeout_ms = config->timeout_s * 1000};
+                                         .timeout_ms = config->timeout_s * 1000,
+                                         .observer = observer};
     nomad->client = http_client_new(&nomad->origin, deadline);
     if (nomad->client == NULL) {
         nomad_free(nomad);

@@ -16,8 +16,9 @@
 /* The API and our access to it, for one thread at a time. Borrows all that it is made of. */
 struct nomad;
 
+/* `observer` is told of each request; NULL for nobody. NULL when out of memory. */
 struct nomad *nomad_new(const struct nomad_config *config, struct credential *token,
-                        http_deadline *deadline);
+                        const struct upstream_observer *observer, http_deadline *deadline);
 void nomad_free(struct nomad *nomad);
 
 /* What a dispatch came to. */

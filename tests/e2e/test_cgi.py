@@ -19,9 +19,10 @@ class CgiProcess:
     """runhook as a web server starts it for one request."""
 
     def __init__(self, site, delivery, arguments=(), method="POST", path="/github/webhook",
-                 close_stdin=True):
-        variables = params_for(method, path, delivery.headers(),
-                               content_length=len(delivery.body))
+                 close_stdin=True, variables=None):
+        """`variables` are further ones of the request, or others."""
+        variables = {**params_for(method, path, delivery.headers(),
+                                  content_length=len(delivery.body)), **(variables or {})}
         variables["RUNHOOK_CONFIG"] = str(site.config_path)
         self.popen = subprocess.Popen(
             [site.runhook, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE,

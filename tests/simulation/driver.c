@@ -244,7 +244,7 @@ main(int argc, char **argv)
         (void)fprintf(stderr, "%s: %s\n", argv[0], reason.text);
         goto out;
     }
-    dispatcher = dispatcher_new(place.setups, place.ledger, place.log);
+    dispatcher = dispatcher_new(place.setups, place.ledger, place.log, NULL);
     if (dispatcher != NULL)
         status = obey(&place, dispatcher);
 out:

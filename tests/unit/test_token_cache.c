@@ -161,7 +161,7 @@ client_init(struct client *client, struct server *server, struct token_cache *ca
     assert_int_equal(rh_secret_new("ghp_secret", 10, &client->config.account.token), RH_OK);
     client->accounts = accounts_new(&client->config, NULL, 0);
     assert_non_null(client->accounts);
-    client->github = github_new(&client->config, client->accounts, &client->deadline);
+    client->github = github_new(&client->config, client->accounts, NULL, &client->deadline);
     assert_non_null(client->github);
 }
 
@@ -353,7 +353,7 @@ an_api_that_is_not_there(void **state)
     client_init(&client, server, cache);
     client.config.api_url = nobody;
     github_free(client.github);
-    client.github = github_new(&client.config, client.accounts, &client.deadline);
+    client.github = github_new(&client.config, client.accounts, NULL, &client.deadline);
     got = get(&client, "o/r");
     assert_int_equal(got.failure.kind, FAILURE_REFUSED);
     assert_string_equal(got.token, "");

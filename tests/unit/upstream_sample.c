@@ -108,8 +108,8 @@ upstream_sample_start(void **state)
     sample->nomad_token = credential_new(sample->nomad_config.token, NULL, value_secret_file);
     if (sample->accounts == NULL)
         return -1;
-    sample->github = github_new(&sample->github_config, sample->accounts, &sample->deadline);
-    sample->nomad = nomad_new(&sample->nomad_config, sample->nomad_token, &sample->deadline);
+    sample->github = github_new(&sample->github_config, sample->accounts, NULL, &sample->deadline);
+    sample->nomad = nomad_new(&sample->nomad_config, sample->nomad_token, NULL, &sample->deadline);
     if (sample->github == NULL || sample->nomad == NULL)
         return -1;
     return pthread_mutex_init(&sample->lock, NULL) != 0 ||

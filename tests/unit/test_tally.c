@@ -1,0 +1,141 @@
+/* What is written down for metrics: counts, readings and rate limits. SPDX-License-Identifier: MIT
+ */
+#include "ledger_sample.h"
+
+#include <string.h>
+
+#include "ledger/rate_limit.h"
+#include "ledger/reading.h"
+#include "ledger/tally.h"
+
+#define TOTAL(series) "SELECT total FROM tally WHERE part = 0 AND series = '" series "'"
+
+static enum ledger_error
+count_some(struct ledger_txn *txn, void *arg)
+{
+    static const char *const values[] = {"linux", "done"};
+    enum ledger_error error = tally_count(txn, FAMILY_JOBS_ENDED, values);
+
+    if (error == LEDGER_OK)
+        error = tally_add(txn, "runhook_redeliveries_total", FAMILY_PART_TOTAL, 5);
+    if (error == LEDGER_OK)
+        error = tally_add(txn, "runhook_config_reloads_total", FAMILY_PART_TOTAL, 0);
+    return error == LEDGER_OK ? *(enum ledger_error *)arg : error;
+}
+
+static void
+counts_go_with_their_transaction(void **state)
+{
+    enum ledger_error ok = LEDGER_OK, undone = LEDGER_NOT_FOUND;
+
+    assert_int_equal(ledger_write(*state, count_some, &ok, NULL), LEDGER_OK);
+    assert_int_equal(ledger_write(*state, count_some, &undone, NULL), LEDGER_NOT_FOUND);
+    assert_int_equal(ledger_write(*state, count_some, &ok, NULL), LEDGER_OK);
+    assert_int_equal(
+        number_of(*state, TOTAL("runhook_jobs_ended_total{pool=\"linux\",state=\"done\"}")), 2);
+    assert_int_equal(number_of(*state, TOTAL("runhook_redeliveries_total")), 10);
+    assert_int_equal(number_of(*state, "SELECT count(*) FROM tally"), 2);
+}
+
+static enum ledger_error
+observe_some(struct ledger_txn *txn, void *arg)
+{
+    static const int64_t values_ms[] = {0, 100, 101, INT64_C(99) * 3600 * 1000, -5000};
+    static const char *const pool = "linux";
+    enum ledger_error error = LEDGER_OK;
+
+    (void)arg;
+    for (size_t i = 0; error == LEDGER_OK && i < COUNT(values_ms); i++)
+        error = tally_observe(txn, FAMILY_DISPATCH_WAIT, &pool, values_ms[i]);
+    return error;
+}
+
+static void
+times_go_into_one_bucket_each(void **state)
+{
+    assert_int_equal(ledger_write(*state, observe_some, NULL, NULL), LEDGER_OK);
+    assert_string_equal(
+        text_of(*state, "SELECT group_concat(part || '=' || total, ' ') FROM (SELECT part, total"
+                        " FROM tally WHERE series = 'runhook_dispatch_wait_seconds{pool=\"linux\"}'"
+                        " ORDER BY part)")
+            .bytes,
+        "-1=356400201 100=3 250=1 9223372036854775807=1");
+}
+
+static void
+the_later_reading_stays(void **state)
+{
+    const struct reading first[] = {{"a", 1}, {"b", 2}}, second[] = {{"a", 0}};
+    struct readings readings = {.items = first, .len = 2};
+
+    assert_int_equal(ledger_write(*state, readings_write, &readings, NULL), LEDGER_OK);
+    readings = (struct readings){.items = second, .len = 1};
+    assert_int_equal(ledger_write(*state, readings_write, &readings, NULL), LEDGER_OK);
+    assert_string_equal(text_of(*state, "SELECT group_concat(series || '=' || value, ' ') FROM"
+                                        " (SELECT * FROM reading ORDER BY series)")
+                            .bytes,
+                        "a=0 b=2");
+}
+
+static enum ledger_error
+tell_limits(struct ledger_txn *txn, void *arg)
+{
+    return rate_limits_write(txn, arg);
+}
+
+/* The two that decide it, in memory and in SQL, agree on every row. */
+static void
+the_tightest_window_stays(void **state)
+{
+    static const struct {
+        const char *row;
+        struct rate_limit known, told;
+        int64_t now_ms;
+        int64_t remaining;
+    } rows[] = {
+        {"used on", {"a", "core", 10, 50, 1000}, {"a", "core", 9, 50, 1000}, 1, 9},
+        {"out of order", {"a", "core", 9, 50, 1000}, {"a", "core", 10, 50, 1000}, 1, 9},
+        {"the next window", {"a", "core", 0, 50, 1000}, {"a", "core", 49, 50, 2000}, 1000, 49},
+        {"another installation", {"a", "core", 3, 50, 1000}, {"a", "core", 49, 50, 2000}, 999, 3},
+        {"which is tighter", {"a", "core", 49, 50, 2000}, {"a", "core", 3, 50, 1000}, 999, 3},
+        {"the same again", {"a", "core", 9, 50, 1000}, {"a", "core", 9, 60, 1000}, 1, 9},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct rate_limits limits = {.items = &rows[i].known, .len = 1};
+        bool stays = rate_limit_stays(&rows[i].known, &rows[i].told, rows[i].now_ms);
+
+        change(*state, "DELETE FROM rate_limit");
+        assert_int_equal(ledger_write(*state, tell_limits, &limits, NULL), LEDGER_OK);
+        limits = (struct rate_limits){.items = &rows[i].told, .len = 1, .now_ms = rows[i].now_ms};
+        assert_int_equal(ledger_write(*state, tell_limits, &limits, NULL), LEDGER_OK);
+        assert_row(number_of(*state, "SELECT remaining FROM rate_limit") == rows[i].remaining,
+                   rows[i].row);
+        assert_row((stays ? rows[i].known : rows[i].told).remaining == rows[i].remaining,
+                   rows[i].row);
+    }
+}
+
+static void
+windows_that_are_over_are_forgotten(void **state)
+{
+    const struct rate_limit items[] = {{"a", "core", 1, 50, 1000}, {"b", "core", 1, 50, 2000}};
+    struct rate_limits limits = {.items = items, .len = 2, .now_ms = 1000};
+
+    assert_int_equal(ledger_write(*state, tell_limits, &limits, NULL), LEDGER_OK);
+    assert_string_equal(text_of(*state, "SELECT group_concat(account) FROM rate_limit").bytes, "b");
+}
+
+int
+main(void)
+{
+#define ON_LEDGER(test) cmocka_unit_test_setup_teardown(test, ledger_make, ledger_remove)
+    const struct CMUnitTest tests[] = {
+        ON_LEDGER(counts_go_with_their_transaction),
+        ON_LEDGER(times_go_into_one_bucket_each),
+        ON_LEDGER(the_later_reading_stays),
+        ON_LEDGER(the_tightest_window_stays),
+        ON_LEDGER(windows_that_are_over_are_forgotten),
+    };
+    return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
+}
