@@ -9,6 +9,7 @@
 
 #include "ledger/ledger.h"
 #include "serve/answer.h"
+#include "serve/receipts.h"
 #include "serve/request.h"
 #include "setup/current.h"
 
@@ -16,6 +17,7 @@
 struct pages_source {
     struct current *setups;
     struct ledger *ledger;
+    struct receipts *receipts;
 };
 
 /*

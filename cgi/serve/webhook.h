@@ -8,6 +8,7 @@
 #include "ledger/ledger.h"
 #include "log/log.h"
 #include "serve/answer.h"
+#include "serve/receipts.h"
 #include "serve/request.h"
 #include "setup/current.h"
 
@@ -16,6 +17,7 @@ struct webhook {
     struct current *setups;
     struct ledger *ledger;
     struct log *log;
+    struct receipts *receipts;
 };
 
 /* Reads the request, answers it, and logs it, by the setup that is in force as it begins. Sets all
