@@ -27,7 +27,8 @@ const char page_headers[] =
 #define KIB ((size_t)1024)
 #define POOLS_END (32 * KIB)
 #define GATES_END (42 * KIB)
-#define NOW_END (66 * KIB)
+#define WAITING_END (56 * KIB)
+#define RUNNING_END (68 * KIB)
 #define LATELY_END (80 * KIB)
 #define SIGNED_END (92 * KIB)
 #define REFUSED_END (98 * KIB)
@@ -45,6 +46,11 @@ const char page_headers[] =
 #define REASON_CHARS 160
 #define OUTLOOK_CHARS 320
 #define WORD_CHARS 24
+
+/* Within a time in ISO 8601: before the month, after the date, after the seconds. */
+#define YEAR_LEN 5
+#define DATE_LEN 10
+#define CLOCK_END 19
 
 struct pen {
     struct html html;
@@ -66,23 +72,41 @@ add_text(struct pen *pen, const char *text, size_t max_chars)
     html_markup(&pen->html, "</bdi>");
 }
 
-/* A moment: the time of day, and the date where it is not today's. */
+/* A moment as a time of day alone: hours and minutes. */
+static void
+add_hour(struct pen *pen, int64_t at_ms)
+{
+    char text[CLOCK_TEXT_CAP];
+
+    (void)clock_text(at_ms, 0, text);
+    html_markup(&pen->html, "<time datetime=\"");
+    html_text(&pen->html, text, CLOCK_TEXT_CAP);
+    html_markup(&pen->html, "\">");
+    if (strlen(text) > CLOCK_END) {
+        text[CLOCK_END - 3] = '\0';
+        html_text(&pen->html, text + DATE_LEN + 1, CLOCK_TEXT_CAP);
+    }
+    html_markup(&pen->html, "</time>");
+}
+
+/* A moment: the time of day, and the day of the month where it is not today's. */
 static void
 add_time(struct pen *pen, int64_t at_ms)
 {
     char text[CLOCK_TEXT_CAP], now[CLOCK_TEXT_CAP];
+    bool is_today;
 
     (void)clock_text(at_ms, 0, text); /* 2026-01-31T23:59:59Z */
     (void)clock_text(pen->view->now_ms, 0, now);
+    is_today = strncmp(text, now, DATE_LEN) == 0;
     html_markup(&pen->html, "<time datetime=\"");
     html_text(&pen->html, text, CLOCK_TEXT_CAP);
     html_markup(&pen->html, "\">");
-    if (strlen(text) > 16 && memcmp(text, now, 10) != 0) {
-        html_text(&pen->html, text + 5, 5);
-        html_markup(&pen->html, " ");
+    if (strlen(text) > CLOCK_END) {
+        text[DATE_LEN] = ' ';
+        text[CLOCK_END] = '\0';
+        html_text(&pen->html, text + (is_today ? DATE_LEN + 1 : YEAR_LEN), CLOCK_TEXT_CAP);
     }
-    if (strlen(text) > 16)
-        html_text(&pen->html, text + 11, 8);
     html_markup(&pen->html, "</time>");
 }
 
@@ -153,7 +177,7 @@ add_head(struct pen *pen)
     html_markup(html, " waiting, ");
     html_number(html, view->running);
     html_markup(html, " running</title><style>" STATUS_STYLE "</style></head><body>"
-                      "<header><h1>runhook</h1><p>");
+                      "<header><h1>runhook</h1><p>version ");
     html_text(html, view->version, SHORT_CHARS);
     html_markup(html, " · receiver <code>");
     html_text(html, view->receiver, SHORT_CHARS);
@@ -324,7 +348,7 @@ add_hours(struct pen *pen)
             most.running = slot->running > most.running ? slot->running : most.running;
         }
         html_markup(html, "<tr><th scope=\"row\">");
-        add_time(pen, series->begin_ms + (int64_t)i * SERIES_SLOT_S * 1000);
+        add_hour(pen, series->begin_ms + (int64_t)i * SERIES_SLOT_S * 1000);
         html_markup(html, "</th><td class=\"n\">");
         html_number(html, most.waiting);
         html_markup(html, "</td><td class=\"n\">");
@@ -369,8 +393,8 @@ add_day(struct pen *pen)
     struct html *html = &pen->html;
 
     html_markup(html, "<section aria-labelledby=\"day\"><h2 id=\"day\">The last 24 hours</h2>"
-                      "<p class=\"key\" aria-hidden=\"true\"><span class=\"w\">╌ waiting</span>"
-                      "<span class=\"r\">━ running</span></p>");
+                      "<p class=\"key\" aria-hidden=\"true\"><span class=\"w\">■ waiting</span>"
+                      "<span class=\"r\">■ running</span></p>");
     chart_draw(&pen->view->series, html);
     add_day_words(pen);
     add_hours(pen);
@@ -580,8 +604,8 @@ add_when(struct pen *pen, const struct job *job)
             add_span(pen, job->started_at_ms - job->received_at_ms);
             html_markup(html, ", ran ");
             add_span(pen, job->changed_at_ms - job->started_at_ms);
-        } else {
-            html_markup(html, "; ");
+        } else if (job->changed_at_ms > job->received_at_ms) {
+            html_markup(html, ", ");
             add_span(pen, job->changed_at_ms - job->received_at_ms);
             html_markup(html, " after it came");
         }
@@ -687,9 +711,9 @@ add_job(struct pen *pen, const struct view_job *job, size_t end)
 
     html_markup(html, "<li><div class=\"top\">");
     add_pill(pen, &job->job);
-    html_markup(html, "<h4>");
+    html_markup(html, "<h3>");
     add_name(pen, &job->job);
-    html_markup(html, "</h4><p class=\"when\">");
+    html_markup(html, "</h3><p class=\"when\">");
     add_when(pen, &job->job);
     html_markup(html, "</p></div>");
     add_facts(pen, &job->job);
@@ -721,25 +745,30 @@ add_more(struct pen *pen, int64_t left_out)
 }
 
 static void
-add_now(struct pen *pen)
+add_waiting(struct pen *pen)
 {
     const struct view *view = pen->view;
     struct html *html = &pen->html;
 
-    html_markup(html, "<section aria-labelledby=\"now\"><h2 id=\"now\">Jobs now</h2>");
-    if (view->waiting.total + view->running == 0)
-        html_markup(html, "<p class=\"none\">No job waits, and none runs.</p>");
-    if (view->waiting.total > 0) {
-        html_markup(html, "<h3>Waiting, the longest first</h3>");
-        /* Those that run keep some of the room, however many wait. */
-        add_more(pen, view->waiting.total -
-                          add_jobs(pen, &view->waiting,
-                                   view->running > 0 ? (GATES_END + NOW_END) / 2 : NOW_END));
-    }
-    if (view->running > 0) {
-        html_markup(html, "<h3>Running, the longest first</h3>");
-        add_more(pen, view->running - add_jobs(pen, &view->now_running, NOW_END));
-    }
+    html_markup(html, "<section aria-labelledby=\"waiting\"><h2 id=\"waiting\">Waiting</h2>");
+    if (view->waiting.total == 0)
+        html_markup(html, "<p class=\"none\">No job waits.</p>");
+    else
+        add_more(pen, view->waiting.total - add_jobs(pen, &view->waiting, WAITING_END));
+    html_markup(html, "</section>");
+}
+
+static void
+add_running(struct pen *pen)
+{
+    const struct view *view = pen->view;
+    struct html *html = &pen->html;
+
+    html_markup(html, "<section aria-labelledby=\"running\"><h2 id=\"running\">Running</h2>");
+    if (view->running == 0)
+        html_markup(html, "<p class=\"none\">No job runs.</p>");
+    else
+        add_more(pen, view->running - add_jobs(pen, &view->now_running, RUNNING_END));
     html_markup(html, "</section>");
 }
 
@@ -749,13 +778,11 @@ add_lately(struct pen *pen)
     const struct view *view = pen->view;
     struct html *html = &pen->html;
 
-    html_markup(html, "<section aria-labelledby=\"lately\"><h2 id=\"lately\">Lately</h2>");
-    if (view->lately.len == 0) {
+    html_markup(html, "<section aria-labelledby=\"ended\"><h2 id=\"ended\">Ended lately</h2>");
+    if (view->lately.len == 0)
         html_markup(html, "<p class=\"none\">No job has ended yet.</p>");
-    } else {
-        html_markup(html, "<h3>Ended, the last first</h3>");
+    else
         (void)add_jobs(pen, &view->lately, LATELY_END);
-    }
     html_markup(html, "</section>");
 }
 
@@ -864,7 +891,8 @@ page_render(const struct view *view, struct buffer *out)
     add_pools(&pen);
     add_gates(&pen);
     html_markup(&pen.html, "</div>");
-    add_now(&pen);
+    add_waiting(&pen);
+    add_running(&pen);
     add_lately(&pen);
     add_deliveries(&pen);
     html_markup(&pen.html, "</main><footer>All times are UTC.</footer></body></html>\n");
