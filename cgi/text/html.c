@@ -87,6 +87,15 @@ html_text(struct html *html, const char *text, size_t max_chars)
 }
 
 void
+html_cut(struct html *html, size_t len)
+{
+    if (len >= html->out->len)
+        return;
+    html->out->len = len;
+    html->out->bytes[len] = '\0';
+}
+
+void
 html_number(struct html *html, int64_t number)
 {
     (void)buffer_addf(html->out, "%" PRId64, number);

@@ -30,6 +30,9 @@ void html_add_literal(struct html *html, const char *literal, size_t len);
  */
 void html_text(struct html *html, const char *text, size_t max_chars);
 
+/* Takes back what was written after the document had this length (`out->len`). */
+void html_cut(struct html *html, size_t len);
+
 void html_number(struct html *html, int64_t number);
 
 /* Whether a URL may be a link: https, a host, printable ASCII alone, and of a length that a page
