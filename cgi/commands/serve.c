@@ -125,20 +125,30 @@ note_secrets(const struct workplace *place, enum secret_watch_when when)
     current_return(place->setups, setup);
 }
 
+/* What was received and is still in memory is brought into the ledger. */
+static void
+note_received(const struct webhook *webhook, enum receipts_when when)
+{
+    (void)receipts_write(webhook->receipts, webhook->ledger, when, NULL);
+}
+
 /* Runs until a signal asks it to stop. */
 static int
 run(struct workplace *place, const struct invocation *invocation, const struct listener *listener,
     const sigset_t *signals)
 {
-    const struct webhook webhook = {
-        .setups = place->setups, .ledger = place->ledger, .log = place->log, .meter = place->meter};
+    const struct webhook webhook = {.setups = place->setups,
+                                    .ledger = place->ledger,
+                                    .log = place->log,
+                                    .meter = place->meter,
+                                    .receipts = receipts_new()};
     struct dispatcher *dispatcher =
         dispatcher_new(place->setups, place->ledger, place->log, meter_observer(place->meter));
     struct fastcgi *fastcgi = NULL;
     int signal_number = 0, status = EXIT_FAILED;
     int64_t stop_ms;
 
-    if (dispatcher == NULL || !dispatcher_start(dispatcher) ||
+    if (webhook.receipts == NULL || dispatcher == NULL || !dispatcher_start(dispatcher) ||
         (fastcgi = fastcgi_start(&webhook, listener->fd, wake_dispatcher, dispatcher)) == NULL) {
         log_message(place->log, LOG_LEVEL_ERROR, "start", "the threads could not be started: %s",
                     strerror(errno));
@@ -154,6 +164,7 @@ run(struct workplace *place, const struct invocation *invocation, const struct l
             fastcgi_tick(fastcgi);
             note_secrets(place, SECRET_WATCH_DUE);
             (void)meter_flush(place->meter, place->ledger, METER_DUE);
+            note_received(&webhook, RECEIPTS_DUE);
             signal_number = wait_for_signal(signals, wait_ms);
         }
         log_message(place->log, LOG_LEVEL_INFO, "stopping", "%s", strsignal(signal_number));
@@ -168,6 +179,9 @@ run(struct workplace *place, const struct invocation *invocation, const struct l
     dispatcher_free(dispatcher);
     note_secrets(place, SECRET_WATCH_ALL);
     (void)meter_flush(place->meter, place->ledger, METER_ALL);
+    if (webhook.receipts != NULL)
+        note_received(&webhook, RECEIPTS_ALL);
+    receipts_free(webhook.receipts);
     if (status == EXIT_DONE)
         log_message(place->log, LOG_LEVEL_INFO, "stopped",
                     "everything that was accepted is stored");
@@ -193,6 +207,17 @@ serve_fastcgi(struct workplace *place, const struct invocation *invocation,
     return status;
 }
 
+/* The answer where nothing can be answered: the reason is on standard error alone.
+ */
+static void
+apologize(void)
+{
+    (void)printf("Status: 503 Service Unavailable\r\nContent-Type: application/json\r\n\r\n"
+                 "{\"status\":\"unavailable\",\"reason\":\"runhook cannot start: see the web "
+                 "server's error log\"}\n");
+    (void)fflush(stdout);
+}
+
 /* Whether an answer was given to who holds the webhook's secret. */
 static bool
 is_github(enum outcome outcome)
@@ -206,13 +231,21 @@ is_github(enum outcome outcome)
 static int
 serve_cgi(const struct workplace *place)
 {
-    const struct webhook webhook = {
-        .setups = place->setups, .ledger = place->ledger, .log = place->log, .meter = place->meter};
+    const struct webhook webhook = {.setups = place->setups,
+                                    .ledger = place->ledger,
+                                    .log = place->log,
+                                    .meter = place->meter,
+                                    .receipts = receipts_new()};
     struct dispatcher *dispatcher;
     struct rh_reason reason;
     struct answer answer;
     sigset_t signals;
 
+    if (webhook.receipts == NULL) {
+        (void)fprintf(stderr, "runhook: error: out of memory\n");
+        apologize();
+        return EXIT_FAILED;
+    }
     (void)signal(SIGPIPE, SIG_IGN);
     cgi_answer(&webhook, &answer);
     /* From before the web server has the answer: some (lighttpd is one) end their CGI program when
@@ -221,6 +254,8 @@ serve_cgi(const struct workplace *place)
     if (!cgi_reply(&answer))
         log_message(place->log, LOG_LEVEL_WARNING, "answer", "it could not be written");
     note_secrets(place, SECRET_WATCH_ALL);
+    note_received(&webhook, RECEIPTS_ONE);
+    receipts_free(webhook.receipts);
     answer_fini(&answer);
     (void)meter_flush(place->meter, place->ledger,
                       is_github(answer.outcome) ? METER_ALL : METER_SPARING);
@@ -238,17 +273,6 @@ serve_cgi(const struct workplace *place)
     dispatcher_free(dispatcher);
     (void)meter_flush(place->meter, place->ledger, METER_ALL);
     return EXIT_DONE;
-}
-
-/* The answer where not even the configuration can be read: the reason is on standard error alone.
- */
-static void
-apologize(void)
-{
-    (void)printf("Status: 503 Service Unavailable\r\nContent-Type: application/json\r\n\r\n"
-                 "{\"status\":\"unavailable\",\"reason\":\"runhook cannot start: see the web "
-                 "server's error log\"}\n");
-    (void)fflush(stdout);
 }
 
 /* Where to listen, which the caller frees; NULL where nothing says it. */

@@ -109,7 +109,7 @@ audit_rest_many(struct ledger_txn *txn, void *arg)
         if (statement_step(&statement) != SQLITE_DONE)
             return txn_error(statement.code);
     }
-    return gate_passed(txn, "nomad");
+    return gate_passed(txn, "nomad", roll->now_ms);
 }
 
 static enum ledger_error
@@ -162,9 +162,9 @@ finish(struct ledger_txn *txn, const struct audit_step *step, bool *held)
     enum ledger_error error = LEDGER_OK;
 
     if (step->nomad_passed)
-        error = gate_passed(txn, "nomad");
+        error = gate_passed(txn, "nomad", step->now_ms);
     if (error == LEDGER_OK && step->github_passed)
-        error = gate_github_passed(txn, step->audit->runner.place);
+        error = gate_github_passed(txn, step->audit->runner.place, step->now_ms);
     if (error == LEDGER_OK)
         error = budget_spend(txn, step->now_ms, step->github_calls);
     if (error != LEDGER_OK)
@@ -239,6 +239,7 @@ lose_job(struct ledger_txn *txn, struct audit_loss *loss)
 {
     struct statement statement = txn_prepare(
         txn, "UPDATE job SET state = ?3, runner = NULL, lost = lost + ?4, last_error = ?5,"
+             " started_at_ms = iif(?3 = 'queued', 0, started_at_ms),"
              " next_attempt_at_ms = ?6, held_by = NULL, audit_at_ms = 0, changed_at_ms = ?7"
              " WHERE id = ?1 AND runner = ?2 AND state IN ('assigned', 'running', 'queued')");
     const struct audit_step *step = &loss->step;
@@ -409,7 +410,7 @@ audit_requeue_job(struct ledger_txn *txn, void *arg)
     /* Only one that is still looked at by itself: an event may have moved it meanwhile. */
     struct statement statement =
         txn_prepare(txn, "UPDATE job SET state = 'queued', runner = NULL, next_attempt_at_ms = 0,"
-                         " held_by = NULL, audit_at_ms = 0, changed_at_ms = ?2"
+                         " held_by = NULL, audit_at_ms = 0, started_at_ms = 0, changed_at_ms = ?2"
                          " WHERE id = ?1 AND state = 'running' AND audit_at_ms > 0");
 
     bind_number(&statement, job->id);

@@ -15,7 +15,7 @@ gate_read(struct ledger_txn *txn, const char *upstream, int64_t now_ms, struct g
     /* A probe is under way as long as its order's lease lasts. */
     struct statement statement = txn_prepare(
         txn, "SELECT failures, shut_until_ms, coalesce(error, ''), EXISTS (SELECT 1 FROM"
-             " runner WHERE name = upstream.probe AND lease_owner IS NOT NULL)"
+             " runner WHERE name = upstream.probe AND lease_owner IS NOT NULL), passed_at_ms"
              " FROM upstream WHERE name = ?1");
     bool is_probed;
     int code;
@@ -30,6 +30,7 @@ gate_read(struct ledger_txn *txn, const char *upstream, int64_t now_ms, struct g
     gate->shut_until_ms = read_number(&statement);
     (void)snprintf(gate->error, sizeof gate->error, "%s", read_text(&statement));
     is_probed = read_number(&statement) != 0;
+    gate->passed_at_ms = read_number(&statement);
     if (gate->shut_until_ms != 0)
         gate->state = now_ms < gate->shut_until_ms || is_probed ? GATE_SHUT : GATE_PROBE;
     return LEDGER_OK;
@@ -70,16 +71,34 @@ gates_probe(struct ledger_txn *txn, const struct gates *gates, const char *runne
     return error;
 }
 
+/* Notes when a request came through: for a person alone, so not each of many. A moment that lies
+ * ahead, from before the clock was set back, is put right. */
+static enum ledger_error
+note_passed(struct ledger_txn *txn, const char *upstream, int64_t now_ms)
+{
+    struct statement statement =
+        txn_prepare(txn, "UPDATE upstream SET passed_at_ms = ?2 WHERE name = ?1"
+                         " AND (passed_at_ms <= ?2 - ?3 OR passed_at_ms > ?2)");
+
+    bind_text(&statement, upstream);
+    bind_number(&statement, now_ms);
+    bind_number(&statement, GATE_PASSED_MS);
+    return txn_error(statement_step(&statement));
+}
+
 enum ledger_error
-gate_passed(struct ledger_txn *txn, const char *upstream)
+gate_passed(struct ledger_txn *txn, const char *upstream, int64_t now_ms)
 {
     struct statement open =
         txn_prepare(txn, "UPDATE upstream SET failures = 0, shut_until_ms = 0, probe = NULL,"
                          " error = NULL WHERE name = ?1 AND failures > 0 RETURNING shut_until_ms");
     struct statement due = txn_prepare(txn, "UPDATE job SET next_attempt_at_ms = 0, held_by = NULL"
                                             " WHERE state = 'queued' AND held_by = ?1");
+    enum ledger_error error = note_passed(txn, upstream, now_ms);
     int code;
 
+    if (error != LEDGER_OK)
+        return error;
     bind_text(&open, upstream);
     code = statement_step(&open);
     if (code == SQLITE_DONE)
@@ -91,14 +110,14 @@ gate_passed(struct ledger_txn *txn, const char *upstream)
 }
 
 enum ledger_error
-gate_github_passed(struct ledger_txn *txn, const char *place)
+gate_github_passed(struct ledger_txn *txn, const char *place, int64_t now_ms)
 {
     struct statement find =
         txn_prepare(txn, "SELECT name FROM upstream WHERE name = '" GATE_OWNER_PREFIX
                          "' || " RUNNER_OWNER("?1") " COLLATE NOCASE");
     struct statement forget = txn_prepare(txn, "DELETE FROM upstream WHERE name = ?1");
     char name[GATE_UPSTREAM_CAP];
-    enum ledger_error error = gate_passed(txn, "github");
+    enum ledger_error error = gate_passed(txn, "github", now_ms);
     int code;
 
     if (error != LEDGER_OK)
@@ -108,7 +127,7 @@ gate_github_passed(struct ledger_txn *txn, const char *place)
     if (code != SQLITE_ROW)
         return txn_error(code);
     (void)snprintf(name, sizeof name, "%s", read_text(&find));
-    error = gate_passed(txn, name);
+    error = gate_passed(txn, name, now_ms);
     if (error != LEDGER_OK)
         return error;
     bind_text(&forget, name);
@@ -167,7 +186,7 @@ gate_tell(struct ledger_txn *txn, void *arg)
     const struct gate_news *news = arg;
     int64_t shut_until_ms;
 
-    return news->failure == NULL ? gate_github_passed(txn, news->place)
+    return news->failure == NULL ? gate_github_passed(txn, news->place, news->now_ms)
                                  : gate_failed(txn, news->failure, news->now_ms, &shut_until_ms);
 }
 

@@ -47,6 +47,7 @@ struct gate {
     enum gate_state state;
     int64_t failures;      /* in a row */
     int64_t shut_until_ms; /* 0 where it is not shut */
+    int64_t passed_at_ms;  /* when a request last came through, as far as it was noted; 0: never */
     char error[256];       /* why */
 };
 
@@ -77,11 +78,13 @@ enum ledger_error gates_read(struct ledger_txn *txn, int64_t now_ms, struct gate
 enum ledger_error gates_probe(struct ledger_txn *txn, const struct gates *gates,
                               const char *runner);
 
-/* A request came through: opens the gate, and makes what waited for it due. */
-enum ledger_error gate_passed(struct ledger_txn *txn, const char *upstream);
+/* A request came through: opens the gate, makes what waited for it due, and notes when that was, to
+ * GATE_PASSED_MS. */
+#define GATE_PASSED_MS 1000
+enum ledger_error gate_passed(struct ledger_txn *txn, const char *upstream, int64_t now_ms);
 
 /* The same for GitHub, and for the owner of a place (config/place.h). */
-enum ledger_error gate_github_passed(struct ledger_txn *txn, const char *place);
+enum ledger_error gate_github_passed(struct ledger_txn *txn, const char *place, int64_t now_ms);
 
 /* How a failure bears on a gate. */
 struct gate_failure {

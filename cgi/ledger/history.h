@@ -35,4 +35,15 @@ struct history_list {
 /* ledger_work; arg is a struct history_list. Oldest first. */
 enum ledger_error history_list(struct ledger_txn *txn, void *arg);
 
+/* The last things that happened to a job. */
+struct history_tail {
+    int64_t job_id;
+    int64_t most;
+    history_visitor visit;
+    void *arg;
+    int64_t before; /* set: how many came before those */
+};
+/* Oldest first. */
+enum ledger_error history_tail(struct ledger_txn *txn, struct history_tail *tail);
+
 #endif

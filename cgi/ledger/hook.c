@@ -155,7 +155,7 @@ hook_finish(struct ledger_txn *txn, void *arg)
     if (error == LEDGER_OK && result->gate != NULL)
         error = gate_failed(txn, result->gate, result->now_ms, &shut_until_ms);
     else if (error == LEDGER_OK && result->gate_place != NULL)
-        error = gate_github_passed(txn, result->gate_place);
+        error = gate_github_passed(txn, result->gate_place, result->now_ms);
     if (error != LEDGER_OK)
         return error;
     bind_text(&statement, result->place);

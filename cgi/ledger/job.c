@@ -110,6 +110,7 @@ job_read(struct statement *row, struct job *job)
     job->is_private = read_number(row) != 0;
     job->origin = job_origin_parse(read_text(row));
     job->installation_id = read_number(row);
+    job->started_at_ms = read_number(row);
     if (!ok)
         job_fini(job);
     return ok;
@@ -175,12 +176,13 @@ enum ledger_error
 job_retry(struct ledger_txn *txn, void *arg)
 {
     /* Its day begins again: the operator knows that GitHub still waits for it. */
-    return change_at_rest(txn, arg,
-                          "UPDATE job SET state = 'queued', next_attempt_at_ms = 0, attempts = 0,"
-                          " lost = 0, held_by = NULL, origin = '', changed_at_ms = ?2,"
-                          " created_at_ms ="
-                          " iif(state = 'expired', ?2, created_at_ms) WHERE id = ?1",
-                          "retried");
+    return change_at_rest(
+        txn, arg,
+        "UPDATE job SET state = 'queued', next_attempt_at_ms = 0, attempts = 0,"
+        " lost = 0, held_by = NULL, origin = '', changed_at_ms = ?2, started_at_ms = 0,"
+        " created_at_ms ="
+        " iif(state = 'expired', ?2, created_at_ms) WHERE id = ?1",
+        "retried");
 }
 
 enum ledger_error

@@ -23,8 +23,10 @@ enum job_origin {
 const char *job_origin_text(enum job_origin origin);
 enum job_origin job_origin_parse(const char *text);
 
-/* The states in which a job is over, as SQL. */
+/* The states in which a job is over, and those in which it is not, as SQL: in the words of the
+ * indices job_ended and job_active. */
 #define JOB_ENDED "('done', 'failed', 'expired', 'refused')"
+#define JOB_ACTIVE "('queued', 'assigned', 'running')"
 
 /* One row, as it was read. Texts are owned and never NULL, but where it says so. */
 struct job {
@@ -55,17 +57,20 @@ struct job {
     int64_t installation_id; /* of the GitHub App that sent it; 0 where it was another webhook */
     int64_t created_at_ms;   /* on GitHub; when it was received where GitHub did not say */
     int64_t received_at_ms;
-    int64_t changed_at_ms;
+    int64_t
+        started_at_ms; /* when it began to run; 0 while it does not, and where nobody saw that */
+    int64_t changed_at_ms; /* of one that is over: its end */
 };
 
 void job_fini(struct job *job);
 
 /* Every read of jobs selects JOB_COLUMNS FROM JOB_TABLES, in this order, for job_read. */
-#define JOB_COLUMNS                                                                               \
-    "j.id, j.repository, j.repository_short, j.repository_url, j.fork, j.run_id, j.run_attempt,"  \
-    " j.name, j.workflow_name, j.head_branch, j.html_url, j.labels, j.pool, j.delivery, j.state," \
-    " j.conclusion, j.runner, r.child, j.attempts, j.lost, j.next_attempt_at_ms, j.last_error,"   \
-    " j.created_at_ms, j.received_at_ms, j.changed_at_ms, j.private, j.origin, j.installation_id"
+#define JOB_COLUMNS                                                                                \
+    "j.id, j.repository, j.repository_short, j.repository_url, j.fork, j.run_id, j.run_attempt,"   \
+    " j.name, j.workflow_name, j.head_branch, j.html_url, j.labels, j.pool, j.delivery, j.state,"  \
+    " j.conclusion, j.runner, r.child, j.attempts, j.lost, j.next_attempt_at_ms, j.last_error,"    \
+    " j.created_at_ms, j.received_at_ms, j.changed_at_ms, j.private, j.origin, j.installation_id," \
+    " j.started_at_ms"
 #define JOB_TABLES "job j LEFT JOIN runner r ON r.name = j.runner"
 
 /* Copies the current row of a statement. False when out of memory; `*job` is then empty. */

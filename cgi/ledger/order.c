@@ -446,7 +446,7 @@ order_sent(struct ledger_txn *txn, void *arg)
 {
     struct order_step *step = arg;
     enum ledger_error error =
-        step->github_passed ? gate_github_passed(txn, step->order->place) : LEDGER_OK;
+        step->github_passed ? gate_github_passed(txn, step->order->place, step->now_ms) : LEDGER_OK;
     struct held held = {0};
 
     step->wanted = false;
@@ -569,7 +569,7 @@ order_live(struct ledger_txn *txn, void *arg)
     const struct order_step *step = arg;
     bool is_adopted = step->runner != NULL && strcmp(step->runner, step->order->runner) != 0;
     const char *runner = is_adopted ? step->runner : step->order->runner;
-    enum ledger_error error = gate_passed(txn, "nomad");
+    enum ledger_error error = gate_passed(txn, "nomad", step->now_ms);
     bool lives = true, had;
     struct held held;
 
@@ -746,7 +746,8 @@ order_origin(struct ledger_txn *txn, void *arg)
 {
     struct order_origin *step = arg;
     const struct order *order = step->order;
-    enum ledger_error error = step->was_asked ? gate_github_passed(txn, order->place) : LEDGER_OK;
+    enum ledger_error error =
+        step->was_asked ? gate_github_passed(txn, order->place, step->now_ms) : LEDGER_OK;
     struct held held;
 
     step->goes_on = false;

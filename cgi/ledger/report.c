@@ -176,9 +176,9 @@ insert(struct ledger_txn *txn, const struct job_report *report, const struct sce
         txn, "INSERT INTO job (id, repository, repository_short, repository_url, fork, run_id,"
              " run_attempt, name, workflow_name, head_branch, html_url, labels, installation_id,"
              " pool, delivery, state, conclusion, runner, created_at_ms, received_at_ms,"
-             " changed_at_ms, audit_at_ms, private, origin) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7,"
-             " ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, nullif(?18, ''), ?19, ?20, ?20,"
-             " ?21, ?22,"
+             " changed_at_ms, audit_at_ms, private, started_at_ms, origin) VALUES (?1, ?2, ?3, ?4,"
+             " ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, nullif(?18, ''), ?19,"
+             " ?20, ?20, ?21, ?22, iif(?16 = 'running', ?20, 0),"
              /* What was learned of its run holds for all of the run's jobs. */
              " coalesce((SELECT o.origin FROM job o WHERE o.run_id = ?6 AND o.repository = ?2"
              " AND o.origin <> '' LIMIT 1), ''))");
@@ -221,6 +221,9 @@ update_job(struct ledger_txn *txn, const struct job_report *report, const struct
     struct statement statement =
         txn_prepare(txn, "UPDATE job SET state = ?2, conclusion = ?3,"
                          " runner = CASE WHEN ?4 THEN ?5 WHEN ?6 THEN NULL ELSE runner END,"
+                         " started_at_ms = CASE ?2 WHEN 'running'"
+                         " THEN iif(state = 'running', started_at_ms, ?8)"
+                         " WHEN 'queued' THEN 0 ELSE started_at_ms END,"
                          " audit_at_ms = ?7, audits = 0, changed_at_ms = ?8 WHERE id = ?1");
 
     bind_number(&statement, report->job->id);
@@ -262,10 +265,10 @@ static enum ledger_error
 update_other(struct ledger_txn *txn, const struct job_report *report, const struct scene *scene,
              const struct rules_outcome *outcome)
 {
-    struct statement statement =
-        txn_prepare(txn, "UPDATE job SET state = ?2, runner = nullif(?3, ''),"
-                         " next_attempt_at_ms = 0, held_by = NULL, changed_at_ms = ?4"
-                         " WHERE id = ?1");
+    struct statement statement = txn_prepare(
+        txn, "UPDATE job SET state = ?2, runner = nullif(?3, ''),"
+             " next_attempt_at_ms = 0, held_by = NULL, started_at_ms = 0, changed_at_ms = ?4"
+             " WHERE id = ?1");
     const char *given = outcome->other_takes_own ? scene->has : "";
     char detail[256];
     enum ledger_error error;

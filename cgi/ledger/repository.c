@@ -182,7 +182,7 @@ repository_finish(struct ledger_txn *txn, void *arg)
     if (error == LEDGER_OK && result->gate != NULL)
         error = gate_failed(txn, result->gate, result->now_ms, &shut_until_ms);
     else if (error == LEDGER_OK && !result->failed)
-        error = gate_github_passed(txn, place);
+        error = gate_github_passed(txn, place, result->now_ms);
     if (error != LEDGER_OK || !result->failed)
         return error;
     bind_text(&put_off, result->name);

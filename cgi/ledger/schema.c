@@ -290,8 +290,45 @@ static const char schema_metrics[] =
 
     "PRAGMA user_version = 5;";
 
-static const char *const schemas[] = {schema_1, schema_2, schema_3, schema_secret_use,
-                                      schema_metrics};
+/* What the status page shows: when a job began to run, when an upstream last let a request through,
+ * and the last deliveries (see ledger/received.h). */
+static const char schema_status[] =
+    /* 0 while it does not run, and where nobody saw it begin. */
+    "ALTER TABLE job ADD COLUMN started_at_ms INTEGER NOT NULL DEFAULT 0;"
+    "UPDATE job SET started_at_ms = coalesce((SELECT min(h.at_ms) FROM history h"
+    "  WHERE h.job_id = job.id AND h.what = 'running' AND h.id > coalesce("
+    "    (SELECT max(b.id) FROM history b WHERE b.job_id = job.id"
+    "     AND b.what IN ('queued', 'lost', 'retried')), 0)), 0)"
+    "  WHERE state NOT IN ('queued', 'assigned');"
+    "UPDATE job SET started_at_ms = changed_at_ms WHERE state = 'running' AND started_at_ms = 0;"
+    /* A day of jobs is counted from these indices alone. */
+    "DROP INDEX job_ended;"
+    "CREATE INDEX job_ended ON job (changed_at_ms, received_at_ms, started_at_ms, state)"
+    "  WHERE state IN ('done', 'failed', 'expired', 'refused');"
+    "CREATE INDEX job_active ON job (received_at_ms, started_at_ms, state, pool)"
+    "  WHERE state IN ('queued', 'assigned', 'running');"
+
+    "ALTER TABLE upstream ADD COLUMN passed_at_ms INTEGER NOT NULL DEFAULT 0;"
+
+    "CREATE TABLE received ("
+    "  id INTEGER PRIMARY KEY,"
+    "  at_ms INTEGER NOT NULL,"
+    "  signed INTEGER NOT NULL,"
+    "  status INTEGER NOT NULL," /* of the answer, in HTTP */
+    "  outcome TEXT NOT NULL,"
+    "  reason TEXT NOT NULL,"
+    "  guid TEXT NOT NULL,"
+    "  event TEXT NOT NULL,"
+    "  action TEXT NOT NULL,"
+    "  repository TEXT NOT NULL,"
+    "  job_id INTEGER NOT NULL," /* 0 where it is about no job */
+    "  sender TEXT NOT NULL"     /* its address */
+    ") STRICT;"
+
+    "PRAGMA user_version = 6;";
+
+static const char *const schemas[] = {schema_1,          schema_2,       schema_3,
+                                      schema_secret_use, schema_metrics, schema_status};
 _Static_assert(sizeof schemas / sizeof schemas[0] == SCHEMA_VERSION, "a step to every version");
 
 int

@@ -4,11 +4,18 @@
  */
 #include "serve/pages.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include <runhook/runhook.h>
+
+#include "clock/clock.h"
 #include "config/network.h"
 #include "metrics/exposition.h"
 #include "metrics/scrape.h"
+#include "status/page.h"
+#include "status/view.h"
 
 /* Sets the answer: its page, or why there is none. */
 typedef void (*page_write)(const struct pages_source *source, const struct setup *setup,
@@ -46,6 +53,36 @@ write_metrics(const struct pages_source *source, const struct setup *setup, stru
     }
 }
 
+static void
+write_status(const struct pages_source *source, const struct setup *setup, struct answer *answer)
+{
+    struct view *view = calloc(1, sizeof *view);
+    struct view_ask ask = {.config = setup->config, .now_ms = clock_now_ms(), .view = view};
+    struct rh_reason reason, trouble;
+
+    answer->page.body = BUFFER_INIT(ANSWER_PAGE_MAX);
+    if (view == NULL) {
+        answer_set(answer, OUTCOME_UNAVAILABLE, "out of memory");
+        return;
+    }
+    view->version = rh_version();
+    view->receiver = ledger_receiver(source->ledger);
+    /* What is not in the ledger yet is on no page. A ledger that cannot be written can be read. */
+    if (!receipts_write(source->receipts, source->ledger, RECEIPTS_ALL, &trouble))
+        (void)snprintf(view->trouble, sizeof view->trouble, "%s", trouble.text);
+    if (ledger_read(source->ledger, view_read, &ask, &reason) != LEDGER_OK) {
+        answer_set(answer, OUTCOME_UNAVAILABLE, "%s", reason.text);
+    } else if (!page_render(view, &answer->page.body)) {
+        answer_set(answer, OUTCOME_UNAVAILABLE, "out of memory");
+    } else {
+        answer->outcome = OUTCOME_OK;
+        answer->page.content_type = "text/html; charset=utf-8";
+        answer->page.headers = page_headers;
+    }
+    view_fini(view);
+    free(view);
+}
+
 static const struct {
     const char *name;
     bool is_public;
@@ -53,6 +90,7 @@ static const struct {
 } pages[] = {
     {"healthz", true, write_health},
     {"metrics", false, write_metrics},
+    {"status", false, write_status},
 };
 
 /* The headers in which tunnels and proxies name the client whose request they pass on. */

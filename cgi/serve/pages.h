@@ -10,6 +10,7 @@
 #include "ledger/ledger.h"
 #include "metrics/meter.h"
 #include "serve/answer.h"
+#include "serve/receipts.h"
 #include "serve/request.h"
 #include "setup/current.h"
 
@@ -18,6 +19,7 @@ struct pages_source {
     struct current *setups;
     struct ledger *ledger;
     struct meter *meter;
+    struct receipts *receipts;
 };
 
 /*

@@ -190,6 +190,24 @@ log_delivery(const struct webhook *webhook, const struct request *request, const
     log_end(webhook->log, &line);
 }
 
+/* For the status page. */
+static void
+note_delivery(const struct webhook *webhook, const struct request *request, const char *guid,
+              bool is_signed, const struct rh_delivery *delivery, const struct answer *answer)
+{
+    struct receipt receipt = {.is_signed = is_signed,
+                              .guid = guid,
+                              .event = variable(request, "HTTP_X_GITHUB_EVENT"),
+                              .sender = variable(request, "REMOTE_ADDR"),
+                              .answer = answer};
+
+    if (delivery != NULL && delivery->event == RH_EVENT_WORKFLOW_JOB) {
+        receipt.action = delivery->job.action_text;
+        receipt.repository = delivery->job.repository;
+    }
+    receipts_note(webhook->receipts, &receipt);
+}
+
 /* The delivery's GUID, as far as it is one: the header is not signed, and goes into the ledger and
  * to Nomad. */
 static void
@@ -211,13 +229,15 @@ receive(const struct webhook *webhook, const struct request *request, struct ans
     size_t max = (size_t)setup->config->server.max_body;
     struct rh_delivery *delivery = NULL;
     char guid[GUID_MAX + 1] = "";
+    bool is_signed = false;
     size_t body_len;
     char *body;
 
     take_guid(request, guid);
     switch (request_body(request, max, &body, &body_len)) {
     case BODY_WHOLE:
-        if (verify(setup, request, body, body_len, answer))
+        is_signed = verify(setup, request, body, body_len, answer);
+        if (is_signed)
             delivery = parse(request, body, body_len, answer);
         break;
     case BODY_TOO_LARGE:
@@ -234,6 +254,7 @@ receive(const struct webhook *webhook, const struct request *request, struct ans
     if (delivery != NULL)
         take_delivery(webhook, setup->config, request, delivery, guid, answer);
     log_delivery(webhook, request, guid, delivery, answer);
+    note_delivery(webhook, request, guid, is_signed, delivery, answer);
     rh_delivery_free(delivery);
     free(body);
     current_return(webhook->setups, setup);
@@ -244,8 +265,10 @@ webhook_answer(const struct webhook *webhook, const struct request *request, str
 {
     const char *method = variable(request, "REQUEST_METHOD");
     bool is_head = strcmp(method, "HEAD") == 0;
-    const struct pages_source source = {
-        .setups = webhook->setups, .ledger = webhook->ledger, .meter = webhook->meter};
+    const struct pages_source source = {.setups = webhook->setups,
+                                        .ledger = webhook->ledger,
+                                        .meter = webhook->meter,
+                                        .receipts = webhook->receipts};
     int64_t began_at_ms = clock_monotonic_ms();
 
     *answer = (struct answer){.head_only = is_head};

@@ -9,6 +9,7 @@
 #include "log/log.h"
 #include "metrics/meter.h"
 #include "serve/answer.h"
+#include "serve/receipts.h"
 #include "serve/request.h"
 #include "setup/current.h"
 
@@ -18,6 +19,7 @@ struct webhook {
     struct ledger *ledger;
     struct log *log;
     struct meter *meter; /* NULL: nothing is counted */
+    struct receipts *receipts;
 };
 
 /* Reads the request, answers it, and logs it, by the setup that is in force as it begins. Sets all

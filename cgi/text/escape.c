@@ -8,51 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Decodes one UTF-8 character of `len` bytes at most. Returns its bytes, 0 where it is not valid.
- */
-static size_t
-decode(const unsigned char *bytes, size_t len, uint32_t *point)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t size, found = 1;
-
-    *point = 0;
-    if (bytes[0] < 0x80) {
-        *point = bytes[0];
-        return 1;
-    }
-    if ((bytes[0] & 0xe0) == 0xc0) {
-        size = 2;
-        *point = bytes[0] & 0x1f;
-    } else if ((bytes[0] & 0xf0) == 0xe0) {
-        size = 3;
-        *point = bytes[0] & 0x0f;
-    } else if ((bytes[0] & 0xf8) == 0xf0) {
-        size = 4;
-        *point = bytes[0] & 0x07;
-    } else {
-        return 0;
-    }
-    for (size_t i = 1; i < size && i < len && (bytes[i] & 0xc0) == 0x80; i++) {
-        *point = *point << 6 | (bytes[i] & 0x3f);
-        found++;
-    }
-    if (found == size && *point >= least[size] && *point <= 0x10ffff &&
-        !(*point >= 0xd800 && *point <= 0xdfff))
-        return size;
-    *point = 0;
-    return 0;
-}
-
-/* Characters that act on what stands around them instead of showing themselves. */
-static bool
-is_steering(uint32_t point)
-{
-    return point < 0x20 || (point >= 0x7f && point < 0xa0) || point == 0x061c || point == 0xfeff ||
-           (point >= 0x200b && point <= 0x200f) || (point >= 0x2028 && point <= 0x202e) ||
-           (point >= 0x2060 && point <= 0x206f) || (point >= 0xfff9 && point <= 0xfffb) ||
-           (point >= 0xe0000 && point <= 0xe007f);
-}
+#include "text/utf8.h"
 
 bool
 escape_add_len(struct buffer *out, const char *text, size_t len, size_t max_chars)
@@ -62,7 +18,7 @@ escape_add_len(struct buffer *out, const char *text, size_t len, size_t max_char
 
     for (size_t taken = 0; left > 0; taken++) {
         uint32_t point;
-        size_t size = decode(bytes, left, &point);
+        size_t size = utf8_decode(bytes, left, &point);
 
         if (taken == max_chars)
             return buffer_add_text(out, "…");
@@ -73,7 +29,7 @@ escape_add_len(struct buffer *out, const char *text, size_t len, size_t max_char
             (void)buffer_add_text(out, "\\n");
         } else if (point == '\t') {
             (void)buffer_add_text(out, "\\t");
-        } else if (is_steering(point)) {
+        } else if (utf8_is_steering(point)) {
             (void)buffer_addf(out, "\\u{%x}", (unsigned)point);
         } else {
             if (point == '"' || point == '\\')
@@ -93,11 +49,11 @@ escape_plain(struct buffer *out, const char *text, size_t len, size_t max_chars)
 
     for (size_t taken = 0; len > 0; taken++) {
         uint32_t point;
-        size_t size = decode(bytes, len, &point);
+        size_t size = utf8_decode(bytes, len, &point);
 
         if (taken == max_chars)
             return buffer_add_text(out, "…");
-        if (size == 0 || is_steering(point))
+        if (size == 0 || utf8_is_steering(point))
             (void)buffer_add_text(out, point == '\n' || point == '\t' ? " " : "?");
         else
             (void)buffer_add(out, bytes, size);
@@ -117,9 +73,9 @@ escape_json(struct buffer *out, const char *json)
 
     while (left > 0) {
         uint32_t point;
-        size_t size = decode(bytes, left, &point);
+        size_t size = utf8_decode(bytes, left, &point);
 
-        if (size < 2 || !is_steering(point))
+        if (size < 2 || !utf8_is_steering(point))
             (void)buffer_add(out, bytes, size == 0 ? 1 : size);
         else if (point < 0x10000)
             (void)buffer_addf(out, "\\u%04x", (unsigned)point);
@@ -141,7 +97,7 @@ escape_trim(char *text)
 
     while (begin > 0 && len - begin < 4 && ((unsigned char)text[begin - 1] & 0xc0) == 0x80)
         begin--;
-    if (begin > 0 && decode((unsigned char *)text + begin - 1, len - begin + 1, &point) == 0)
+    if (begin > 0 && utf8_decode((unsigned char *)text + begin - 1, len - begin + 1, &point) == 0)
         text[begin - 1] = '\0';
 }
 
@@ -170,7 +126,7 @@ escape_width(const char *text)
 
     while (left > 0) {
         uint32_t point = 0;
-        size_t size = decode(bytes, left, &point);
+        size_t size = utf8_decode(bytes, left, &point);
 
         if (size == 0)
             size = 1;

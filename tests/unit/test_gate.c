@@ -40,7 +40,7 @@ do_pass(struct ledger_txn *txn, void *arg)
 {
     struct ask *ask = arg;
 
-    return gate_passed(txn, ask->upstream);
+    return gate_passed(txn, ask->upstream, ask->now_ms);
 }
 
 static struct gate
@@ -224,7 +224,7 @@ an_owner_has_a_gate_of_its_own(void **state)
 static enum ledger_error
 pass_place(struct ledger_txn *txn, void *arg)
 {
-    return gate_github_passed(txn, arg);
+    return gate_github_passed(txn, arg, NOW_MS);
 }
 
 static void
@@ -242,6 +242,31 @@ a_request_that_comes_through_opens_its_owners_gate(void **state)
     assert_int_equal(gate_at(*state, "github/O", NOW_MS).state, GATE_OPEN);
     fail_at(*state, "github/enterprises/e", NOW_MS, 5000);
     assert_int_equal(gate_at(*state, "github/enterprises/e", NOW_MS).state, GATE_SHUT);
+}
+
+static int64_t
+passed_after(struct ledger *ledger, int64_t now_ms)
+{
+    struct ask ask = {.upstream = "nomad", .now_ms = now_ms};
+
+    assert_int_equal(ledger_write(ledger, do_pass, &ask, NULL), LEDGER_OK);
+    return gate_at(ledger, "nomad", now_ms).passed_at_ms;
+}
+
+/* Not each of many is written, and a clock that is set back is no reason to be wrong for long. */
+static void
+when_a_request_came_through_is_noted(void **state)
+{
+    struct ledger *ledger = *state;
+
+    assert_int_equal(gate_at(ledger, "nomad", NOW_MS).passed_at_ms, 0);
+    assert_int_equal(passed_after(ledger, NOW_MS), NOW_MS);
+    assert_int_equal(passed_after(ledger, NOW_MS + GATE_PASSED_MS - 1), NOW_MS);
+    assert_int_equal(passed_after(ledger, NOW_MS + GATE_PASSED_MS), NOW_MS + GATE_PASSED_MS);
+    assert_int_equal(passed_after(ledger, NOW_MS - 5000), NOW_MS - 5000);
+    fail_at(ledger, "nomad", NOW_MS, 5000);
+    assert_int_equal(gate_at(ledger, "nomad", NOW_MS).passed_at_ms, NOW_MS - 5000);
+    assert_int_equal(gate_at(ledger, "github", NOW_MS).passed_at_ms, 0);
 }
 
 static void
@@ -373,6 +398,7 @@ main(void)
         ON_LEDGER(without_github_a_token_of_the_owner_will_do),
         ON_LEDGER(an_owner_has_a_gate_of_its_own),
         ON_LEDGER(a_request_that_comes_through_opens_its_owners_gate),
+        ON_LEDGER(when_a_request_came_through_is_noted),
         ON_LEDGER(one_order_at_a_time_probes),
         ON_LEDGER(what_waited_for_it_goes_out_when_it_opens),
         ON_LEDGER(asking_anew_lets_a_probe_go_at_once),

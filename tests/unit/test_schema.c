@@ -4,6 +4,7 @@
  */
 #include "ledger_sample.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "ledger/audit.h"
@@ -296,6 +297,46 @@ an_upgrade_is_all_or_nothing(void **state)
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
+/* The last step finds out when jobs began to run, from what was noted of them. */
+static void
+when_jobs_began_is_told_from_their_history(void **state)
+{
+    static const char undo[] = "DROP INDEX job_ended; DROP INDEX job_active;"
+                               "ALTER TABLE job DROP COLUMN started_at_ms;"
+                               "CREATE INDEX job_ended ON job (changed_at_ms)"
+                               "  WHERE state IN ('done', 'failed', 'expired', 'refused');"
+                               "ALTER TABLE upstream DROP COLUMN passed_at_ms;"
+                               "DROP TABLE received;"
+                               "INSERT INTO history (job_id, at_ms, what) VALUES"
+                               "  (1, 10, 'queued'), (1, 20, 'running'), (1, 30, 'lost'),"
+                               "  (2, 10, 'queued'), (2, 20, 'dispatched'),"
+                               "  (4, 10, 'queued'), (4, 20, 'running'), (4, 25, 'lost'),"
+                               "  (4, 30, 'dispatched'), (4, 40, 'running'), (4, 45, 'running'),"
+                               "  (4, 50, 'done'), (4, 60, 'gone'),"
+                               "  (5, 10, 'queued'), (5, 20, 'running'), (5, 30, 'failed'),"
+                               "  (6, 10, 'queued')";
+    static char rows[COUNT(all_rows)][TABLE_CAP];
+    struct ledger *ledger;
+    char version[64];
+    sqlite3 *db;
+
+    (void)state;
+    make_version_1(rows);
+    ledger_close(ledger_open_sample(LEDGER_SERVE));
+    db = open_file();
+    run(db, undo);
+    (void)snprintf(version, sizeof version, "PRAGMA user_version = %d", SCHEMA_VERSION - 1);
+    run(db, version);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    ledger = ledger_open_sample(LEDGER_SERVE);
+    /* 3 runs, and nothing was noted of it: it last changed when it began. */
+    assert_string_equal(text_of(ledger, "SELECT group_concat(id || ' ' || started_at_ms, ', ')"
+                                        " FROM (SELECT * FROM job ORDER BY id)")
+                            .bytes,
+                        "1 0, 2 0, 3 302, 4 40, 5 20, 6 0");
+    ledger_close(ledger);
+}
+
 int
 main(void)
 {
@@ -303,6 +344,7 @@ main(void)
         cmocka_unit_test_setup(an_upgrade_keeps_every_row, scratch_clear),
         cmocka_unit_test_setup(what_version_1_left_is_taken_up, scratch_clear),
         cmocka_unit_test_setup(an_upgrade_is_all_or_nothing, scratch_clear),
+        cmocka_unit_test_setup(when_jobs_began_is_told_from_their_history, scratch_clear),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }
