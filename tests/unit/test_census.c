@@ -229,7 +229,8 @@ ended_rows_cost_nothing(void **state)
            " private, run_id, run_attempt, name, workflow_name, head_branch, html_url, labels,"
            " installation_id, pool, delivery, state, conclusion, runner, attempts, lost,"
            " next_attempt_at_ms, held_by, last_error, origin, audit_at_ms, audits, created_at_ms,"
-           " received_at_ms, changed_at_ms FROM job, (WITH RECURSIVE n(value) AS (SELECT 1 UNION"
+           " received_at_ms, changed_at_ms, started_at_ms FROM job, (WITH RECURSIVE n(value) AS "
+           "(SELECT 1 UNION"
            " ALL SELECT value + 1 FROM n WHERE value < 3000) SELECT value FROM n) WHERE id = 1");
     assert_int_equal(number_of(*state, "SELECT count(*) FROM job"), ENDED + 2);
     assert_int_equal(ledger_read(*state, take_and_measure, &effort, NULL), LEDGER_OK);
