@@ -212,6 +212,10 @@ an_upgrade_keeps_every_row(void **state)
     assert_int_equal(number_of(ledger, "SELECT sum(github_id + audits + placed_at_ms) FROM runner"),
                      0);
     assert_int_equal(number_of(ledger, "SELECT sum(lost + audits) FROM job"), 0);
+    /* What is counted is counted from now on. */
+    assert_int_equal(number_of(ledger, "SELECT (SELECT count(*) FROM tally) + (SELECT count(*) FROM"
+                                       " reading) + (SELECT count(*) FROM rate_limit)"),
+                     0);
     /* No runner's end was seen before: those of jobs that are over are on their way, and are looked
      * at one after another. */
     assert_string_equal(text_of(ledger, "SELECT group_concat(state, ' ') FROM (SELECT state FROM"

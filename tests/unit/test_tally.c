@@ -4,9 +4,11 @@
 
 #include <string.h>
 
+#include "ledger/job.h"
 #include "ledger/rate_limit.h"
 #include "ledger/reading.h"
 #include "ledger/tally.h"
+#include "ledger/upkeep.h"
 
 #define TOTAL(series) "SELECT total FROM tally WHERE part = 0 AND series = '" series "'"
 
@@ -126,6 +128,67 @@ windows_that_are_over_are_forgotten(void **state)
     assert_string_equal(text_of(*state, "SELECT group_concat(account) FROM rate_limit").bytes, "b");
 }
 
+#define ENDED(state) TOTAL("runhook_jobs_ended_total{pool=\"linux\",state=\"" state "\"}")
+#define STARTS                                                                            \
+    "SELECT total FROM tally WHERE series = 'runhook_start_wait_seconds{pool=\"linux\"}'" \
+    " AND part <> -1"
+
+/* However often the end is told, and whatever is told after it. */
+static void
+a_job_ends_once(void **state)
+{
+    struct job_sample sample, early;
+
+    job_sample_init(&sample, 1, "o/r", 60);
+    enter(*state, 1, "o/r", 60);
+    assert_int_equal(tell(*state, &sample, JOB_EVENT_IN_PROGRESS, NULL), LEDGER_OK);
+    assert_int_equal(tell(*state, &sample, JOB_EVENT_IN_PROGRESS, NULL), LEDGER_OK);
+    assert_int_equal(number_of(*state, STARTS), 1);
+    assert_int_equal(number_of(*state, ENDED("done")), -1);
+    for (int event = JOB_EVENT_QUEUED; event <= JOB_EVENT_COMPLETED; event++)
+        assert_int_equal(tell(*state, &sample, (enum job_event)event, NULL), LEDGER_OK);
+    for (int event = JOB_EVENT_QUEUED; event <= JOB_EVENT_COMPLETED; event++)
+        assert_int_equal(tell(*state, &sample, (enum job_event)event, NULL), LEDGER_OK);
+    assert_int_equal(number_of(*state, ENDED("done")), 1);
+    assert_int_equal(number_of(*state, STARTS), 1);
+
+    /* A start that came before its `queued` says nothing of the wait. */
+    job_sample_init(&early, 2, "o/r", 60);
+    assert_int_equal(tell(*state, &early, JOB_EVENT_IN_PROGRESS, NULL), LEDGER_OK);
+    assert_int_equal(tell(*state, &early, JOB_EVENT_QUEUED, NULL), LEDGER_OK);
+    assert_int_equal(number_of(*state, STARTS), 1);
+    assert_int_equal(number_of(*state, "SELECT count(*) FROM tally WHERE series LIKE '%missed%'"),
+                     0);
+}
+
+/* One that failed before GitHub ended it has ended before. */
+static void
+each_way_to_the_end_is_counted(void **state)
+{
+    struct upkeep upkeep = {
+        .ledger = *state, .now_ms = NOW_MS, .retention_ms = NOW_MS, .horizon_ms = NOW_MS};
+    struct job_request forget = {.id = 1, .now_ms = NOW_MS};
+    struct job_sample expired;
+
+    for (int64_t id = 1; id <= 4; id++)
+        enter(*state, id, "o/r", id < 3 ? 60 : 25 * 3600);
+    change(*state, "UPDATE job SET pool = 'ar\"m' WHERE id = 4");
+    assert_int_equal(ledger_write(*state, upkeep_run, &upkeep, NULL), LEDGER_OK);
+    assert_int_equal(upkeep.expired, 2);
+    assert_int_equal(number_of(*state, ENDED("expired")), 1);
+    assert_int_equal(
+        number_of(*state, TOTAL("runhook_jobs_ended_total{pool=\"ar\\\"m\",state=\"expired\"}")),
+        1);
+    assert_int_equal(ledger_write(*state, upkeep_run, &upkeep, NULL), LEDGER_OK);
+    assert_int_equal(number_of(*state, ENDED("expired")), 1);
+    job_sample_init(&expired, 3, "o/r", 25 * 3600);
+    assert_int_equal(tell(*state, &expired, JOB_EVENT_COMPLETED, NULL), LEDGER_OK);
+    assert_int_equal(number_of(*state, ENDED("done")), -1);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(ledger_write(*state, job_forget, &forget, NULL), LEDGER_OK);
+    assert_int_equal(number_of(*state, ENDED("done")), 1);
+}
+
 int
 main(void)
 {
@@ -136,6 +199,8 @@ main(void)
         ON_LEDGER(the_later_reading_stays),
         ON_LEDGER(the_tightest_window_stays),
         ON_LEDGER(windows_that_are_over_are_forgotten),
+        ON_LEDGER(a_job_ends_once),
+        ON_LEDGER(each_way_to_the_end_is_counted),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }
