@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from .processes import children_of, environment
+from .processes import children_of, environment, reap_orphans
 from .waiting import SLOWNESS, wait_until
 
 SUITE = "bookworm"
@@ -75,6 +75,9 @@ class DebianRoot:
     def close(self):
         self.holder.stdin.close()
         self.holder.stdout.close()
+        # What was left in there is killed, and is a child of this process (see become_subreaper):
+        # until it is reaped, the namespaces are not gone.
+        reap_orphans({self.holder.pid})
         self.holder.wait()
 
     def __enter__(self):
