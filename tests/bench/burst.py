@@ -1,0 +1,107 @@
+"""How long a burst of jobs takes to be dispatched, against the least that its requests take.
+
+    cd tests && /usr/bin/python3 -m bench.burst [--jobs 1000] [--json FILE]
+
+GitHub takes 100 ms for a runner's credential, Nomad 20 ms for a dispatch. With registration tokens
+there is one request to GitHub a repository, with just-in-time configurations one a job. The least
+time is that of all requests, shared among the dispatchers without a gap.
+"""
+
+import argparse
+import json
+import signal
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from e2e.support.deliveries import workflow_job
+from e2e.support.load import poster
+from e2e.support.site import Site
+
+PROJECT = Path(__file__).resolve().parents[2]
+PROGRAMS = PROJECT / "build/release/tests/bench"
+GITHUB_MS, NOMAD_MS = 100, 20
+REPOSITORIES = 10
+
+
+class Upstream:
+    def __init__(self):
+        self.process = subprocess.Popen(
+            [PROGRAMS / "bench_upstream", str(GITHUB_MS), str(NOMAD_MS)], stdout=subprocess.PIPE,
+            text=True)
+        self.url = f"http://127.0.0.1:{int(self.process.stdout.readline())}"
+
+    def dispatches(self):
+        """How many were answered, and when the last was, in ms of the monotonic clock."""
+        self.process.send_signal(signal.SIGUSR1)
+        count, last_ms = self.process.stdout.readline().split()
+        return int(count), float(last_ms)
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+def burst(runhook, jobs, dispatchers, credential):
+    """Milliseconds from the first delivery's answer to the last dispatch's, and the least."""
+    upstream = Upstream()
+    site = Site(runhook)
+    try:
+        site.configure("server", dispatchers=dispatchers)
+        site.configure("github", api_url=upstream.url, content_per_minute=100000)
+        site.configure("nomad", address=upstream.url)
+        site.configure("pool linux", credential=credential)
+        process = site.serve_socket()
+        deliveries = [workflow_job(repository=f"octo/r{number % REPOSITORIES}")
+                      for number in range(jobs)]
+        post = poster(site, process)
+        began_ms = time.monotonic() * 1000
+        with ThreadPoolExecutor(8) as pool:
+            assert {answer.status for answer in pool.map(post, deliveries)} == {202}
+        while (state := upstream.dispatches())[0] < jobs:
+            assert time.monotonic() * 1000 < began_ms + 300_000, state
+            time.sleep(0.05)
+        took_ms = state[1] - began_ms
+    finally:
+        site.close()
+        site.remove()
+        upstream.close()
+    mints = jobs if credential == "jit" else REPOSITORIES
+    return took_ms, (mints * GITHUB_MS + jobs * NOMAD_MS) / dispatchers
+
+
+def run(runhook, jobs):
+    rows = []
+    for credential in ("registration-token", "jit"):
+        for dispatchers in (4, 16):
+            took_ms, least_ms = burst(runhook, jobs, dispatchers, credential)
+            rows.append({"credential": credential, "dispatchers": dispatchers, "jobs": jobs,
+                         "took_ms": took_ms, "least_ms": least_ms, "ratio": took_ms / least_ms})
+    return rows
+
+
+def table(rows):
+    lines = ["| credential | dispatchers | seconds for all | the least | ratio |",
+             "|---|---|---|---|---|"]
+    lines += [f"| {row['credential']} | {row['dispatchers']} | {row['took_ms'] / 1000:.2f} "
+              f"| {row['least_ms'] / 1000:.2f} | {row['ratio']:.2f} |" for row in rows]
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=int, default=1000)
+    parser.add_argument("--runhook", default=PROJECT / "build/release/cgi/runhook")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    rows = run(arguments.runhook, arguments.jobs)
+    print(table(rows))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()
