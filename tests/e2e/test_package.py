@@ -183,6 +183,7 @@ class Service:
     """The service, started as its unit does: with the socket on descriptor 0, as its user."""
 
     def __init__(self, machine, folder, env=None):
+        self.machine = machine
         machine.path("/run/runhook").mkdir(exist_ok=True)
         self.address = machine.path("/run/runhook/runhook.sock")
         self.address.unlink(missing_ok=True)
@@ -199,7 +200,12 @@ class Service:
         return self
 
     def __exit__(self, *exc):
+        # Through the namespaces: what this process has started only waits for it.
+        self.machine.try_run("pkill", "--signal", "KILL", "--euid", "runhook")
         self.process.kill()
+
+    def signal(self, name):
+        self.machine.run("pkill", "--signal", name, "--euid", "runhook", "--exact", "runhook")
 
     def events(self, **pairs):
         lines = [line for line in self.log.read_text().splitlines() if line.startswith("time=")]
@@ -212,8 +218,8 @@ class Service:
 
         return wait_until(found, f"event={event}")[-1]
 
-    def stop(self, machine):
-        machine.run("pkill", "--signal", "TERM", "--euid", "runhook", "--exact", "runhook")
+    def stop(self):
+        self.signal("TERM")
         assert self.process.wait() == 0, self.process.output
 
     def assert_answers(self):
@@ -291,7 +297,7 @@ def test_from_the_installation_to_the_purge(machine, deb, tmp_path):
     assert "the configuration is good" in machine.run("runhook", "check", user="runhook")
     with Service(machine, tmp_path) as service:
         service.assert_answers()
-        service.stop(machine)
+        service.stop()
 
     # With secrets of root alone, it has systemd's copies.
     credentials = "/run/credentials/runhook.service"
@@ -308,11 +314,11 @@ def test_from_the_installation_to_the_purge(machine, deb, tmp_path):
     with Service(machine, tmp_path, env) as service:
         service.assert_answers()
         fill_in(machine)
-        machine.run("pkill", "--signal", "HUP", "--euid", "runhook", "--exact", "runhook")
+        service.signal("HUP")
         service.wait_for("reload", outcome="reloaded")
         assert any("systemctl restart runhook" in event.get("reason", "")
                    for event in service.events(event="reload"))
-        service.stop(machine)
+        service.stop()
     machine.run("rm", "-r", "/run/credentials")
 
     # An upgrade keeps what was changed, and the socket.
@@ -372,7 +378,7 @@ def test_the_log_is_rotated(machine, deb, tmp_path):
         assert "event=listening" not in machine.path(log_path).read_text()
         assert machine.listing()[log_path] == "f 640 runhook:runhook"
         service.assert_answers()
-        service.stop(machine)
+        service.stop()
     machine.run("dpkg", "--purge", "runhook")
     machine.run("rm", "-r", "/var/lib/runhook")
 

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from .processes import children_of, environment
+from .processes import children_of, environment, reap_orphans
 from .waiting import SLOWNESS, wait_until
 
 SUITE = "bookworm"
@@ -60,7 +60,7 @@ class DebianRoot:
         """`directory`: an empty one, over which the root is mounted; `cache`: a file that holds what
         debootstrap made, or will."""
         self.directory = Path(directory)
-        self.cache = Path(cache)
+        self.cache = Path(cache).resolve()
         self.env = {"PATH": PATH, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive",
                     **{name: os.environ[name] for name in PROXIES if name in os.environ}}
         self.log = []  # (command, output) of each, for a failure's report
@@ -75,6 +75,9 @@ class DebianRoot:
     def close(self):
         self.holder.stdin.close()
         self.holder.stdout.close()
+        # What was left in there is killed, and is a child of this process (see become_subreaper):
+        # until it is reaped, the namespaces are not gone.
+        reap_orphans({self.holder.pid})
         self.holder.wait()
 
     def __enter__(self):
