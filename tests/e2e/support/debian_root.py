@@ -60,7 +60,7 @@ class DebianRoot:
         """`directory`: an empty one, over which the root is mounted; `cache`: a file that holds what
         debootstrap made, or will."""
         self.directory = Path(directory)
-        self.cache = Path(cache)
+        self.cache = Path(cache).resolve()
         self.env = {"PATH": PATH, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive",
                     **{name: os.environ[name] for name in PROXIES if name in os.environ}}
         self.log = []  # (command, output) of each, for a failure's report
