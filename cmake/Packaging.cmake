@@ -41,6 +41,7 @@ endfunction()
 
 set(runhook_man_1
     runhook.1 runhook-check.1 runhook-dispatch.1 runhook-explain.1 runhook-hooks.1 runhook-jobs.1
+    runhook-metrics.1
     runhook-runners.1 runhook-serve.1)
 set(runhook_man_5 runhook.conf.5)
 

@@ -190,14 +190,16 @@ log_delivery(const struct webhook *webhook, const struct request *request, const
     log_end(webhook->log, &line);
 }
 
-/* For the status page. */
+/* For the status page. Of one that was not signed only that it came is kept: nothing that a stranger
+ * says is stored. */
 static void
 note_delivery(const struct webhook *webhook, const struct request *request, const char *guid,
               bool is_signed, const struct rh_delivery *delivery, const struct answer *answer)
 {
     struct receipt receipt = {.is_signed = is_signed,
-                              .guid = guid,
-                              .event = variable(request, "HTTP_X_GITHUB_EVENT"),
+                              .guid = is_signed ? guid : "",
+                              .event =
+                                  is_signed ? variable(request, "HTTP_X_GITHUB_EVENT") : "",
                               .sender = variable(request, "REMOTE_ADDR"),
                               .answer = answer};
 

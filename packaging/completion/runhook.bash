@@ -9,7 +9,7 @@ _runhook_words() {
     'jobs retry' | 'jobs forget' | 'runners forget') ;;
     runners) echo 'forget --all --json' ;;
     explain) echo '--headers --json' ;;
-    hooks) echo 'install list remove ping redeliver' ;;
+    hooks) echo 'install list remove ping redeliver addresses' ;;
     'hooks install')
         echo '--url --insecure-url --organization --app --app-of --topic --archived --forks' \
             '--secret --dry-run --json'
@@ -23,9 +23,10 @@ _runhook_words() {
         echo '--url --insecure-url --organization --app --app-of --since --topic --archived' \
             '--forks --dry-run --json'
         ;;
-    help) echo 'serve dispatch check jobs runners explain hooks version help' ;;
+    'hooks addresses') echo '--nginx --lighttpd --json --output' ;;
+    help) echo 'serve dispatch check jobs runners explain metrics hooks version help' ;;
     '')
-        echo 'serve dispatch check jobs runners explain hooks version help' \
+        echo 'serve dispatch check jobs runners explain metrics hooks version help' \
             '--config --version --help -h'
         ;;
     esac
@@ -37,7 +38,7 @@ _runhook() {
 
     COMPREPLY=()
     case $previous in
-    --config | --headers)
+    --config | --headers | --output)
         mapfile -t COMPREPLY < <(compgen -f -- "$current")
         return
         ;;

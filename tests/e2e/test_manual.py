@@ -16,7 +16,7 @@ BASH = PROJECT / "packaging/completion/runhook.bash"
 ZSH = PROJECT / "packaging/completion/_runhook"
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 VERBS = {"jobs": {"retry", "forget"}, "runners": {"forget"},
-         "hooks": {"install", "list", "remove", "ping", "redeliver"}}
+         "hooks": {"install", "list", "remove", "ping", "redeliver", "addresses"}}
 HOOKS_FOR_TESTS = "--insecure-url"
 
 

@@ -57,15 +57,17 @@ class TestWhicheverProcessAnswers:
         assert set(post_all(front, mix)) == {202, 403, 200}
         assert front.post(jobs[0]).json["status"] == "duplicate"
         assert front.get("/github/webhook").status == 405
+        # nginx, as it is set up, refuses other methods by itself.
+        others = {} if front.program == "nginx" else {"method": 1}
         wait_until_all_have_children(site, jobs)
         if front.program == "lighttpd":
             assert len(processes_of(site)) == front.process_count
 
         # What another process counted in memory comes within seconds.
         page = waits_for(lambda: read(front.get(PATH), lint=False), "every delivery is counted",
-                         accepted=20, refused=10, pong=1, ignored=2, duplicate=1, method=1)
+                         accepted=20, refused=10, pong=1, ignored=2, duplicate=1, **others)
         read(front.get(PATH))
-        assert page.get("delivery_duration_seconds_count") == 35
+        assert page.get("delivery_duration_seconds_count") == 34 + len(others)
         assert page.get("dispatches_total", pool="linux", outcome="dispatched") == 20
         assert page.get("dispatch_wait_seconds_count", pool="linux") == 20
         assert page.get("jobs", pool="linux", state="assigned") == 20

@@ -42,6 +42,7 @@ def test_it_tells_of_the_last_deliveries(site):
     process = site.serve_socket()
     post = poster(site, process)
     assert post(ping()).status == 200
+    assert b"200 pong" in page_of(site, process).body
     delivery = workflow_job(repository="octo-harbor/lantern")
     assert post(delivery).status == 202
     assert post(workflow_job(secret="forged")).status == 403
