@@ -154,7 +154,6 @@ run(struct workplace *place, const struct invocation *invocation, const struct l
                     strerror(errno));
     } else {
         log_start(place, listener);
-        meter_start(place->meter);
         while (signal_number == 0 || signal_number == SIGHUP) {
             int64_t wait_ms;
 
