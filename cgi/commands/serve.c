@@ -148,6 +148,7 @@ run(struct workplace *place, const struct invocation *invocation, const struct l
     int signal_number = 0, status = EXIT_FAILED;
     int64_t stop_ms;
 
+    meter_start(place->meter); /* before its page can be asked for */
     if (webhook.receipts == NULL || dispatcher == NULL || !dispatcher_start(dispatcher) ||
         (fastcgi = fastcgi_start(&webhook, listener->fd, wake_dispatcher, dispatcher)) == NULL) {
         log_message(place->log, LOG_LEVEL_ERROR, "start", "the threads could not be started: %s",
