@@ -14,6 +14,7 @@ static char *
 lines_of(struct samples *samples, const char *name)
 {
     struct buffer page = BUFFER_INIT(PAGE_MAX), found = BUFFER_INIT(PAGE_MAX);
+    char *lines;
 
     assert_true(exposition_write(samples, &page));
     for (const char *line = buffer_text(&page); *line != '\0';) {
@@ -25,7 +26,9 @@ lines_of(struct samples *samples, const char *name)
     }
     buffer_fini(&page);
     samples_fini(samples);
-    return strdup(buffer_text(&found));
+    lines = strdup(buffer_text(&found));
+    buffer_fini(&found);
+    return lines;
 }
 
 static void
