@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "text/write.h"
+
 #define MODE_NEW 0644
 
 static bool
@@ -61,22 +63,6 @@ look(const char *path, const char *bytes, size_t len, struct stat *old, bool *sa
         return true;
     *same = holds(fd, bytes, len);
     (void)close(fd);
-    return true;
-}
-
-static bool
-write_whole(int fd, const char *bytes, size_t len)
-{
-    while (len > 0) {
-        ssize_t written = write(fd, bytes, len);
-
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return false;
-        bytes += written;
-        len -= (size_t)written;
-    }
     return true;
 }
 

@@ -125,11 +125,16 @@ note_secrets(const struct workplace *place, enum secret_watch_when when)
     current_return(place->setups, setup);
 }
 
-/* What was received and is still in memory is brought into the ledger. */
-static void
-note_received(const struct webhook *webhook, enum receipts_when when)
+/* What answering works with; its receipts are NULL when out of memory, and the caller frees them.
+ */
+static struct webhook
+webhook_of(const struct workplace *place)
 {
-    (void)receipts_write(webhook->receipts, webhook->ledger, when, NULL);
+    return (struct webhook){.setups = place->setups,
+                            .ledger = place->ledger,
+                            .log = place->log,
+                            .meter = place->meter,
+                            .receipts = receipts_new()};
 }
 
 /* Runs until a signal asks it to stop. */
@@ -137,11 +142,7 @@ static int
 run(struct workplace *place, const struct invocation *invocation, const struct listener *listener,
     const sigset_t *signals)
 {
-    const struct webhook webhook = {.setups = place->setups,
-                                    .ledger = place->ledger,
-                                    .log = place->log,
-                                    .meter = place->meter,
-                                    .receipts = receipts_new()};
+    const struct webhook webhook = webhook_of(place);
     struct dispatcher *dispatcher =
         dispatcher_new(place->setups, place->ledger, place->log, meter_observer(place->meter));
     struct fastcgi *fastcgi = NULL;
@@ -164,7 +165,7 @@ run(struct workplace *place, const struct invocation *invocation, const struct l
             fastcgi_tick(fastcgi);
             note_secrets(place, SECRET_WATCH_DUE);
             (void)meter_flush(place->meter, place->ledger, METER_DUE);
-            note_received(&webhook, RECEIPTS_DUE);
+            (void)receipts_write(webhook.receipts, place->ledger, RECEIPTS_DUE, NULL);
             signal_number = wait_for_signal(signals, wait_ms);
         }
         log_message(place->log, LOG_LEVEL_INFO, "stopping", "%s", strsignal(signal_number));
@@ -180,7 +181,7 @@ run(struct workplace *place, const struct invocation *invocation, const struct l
     note_secrets(place, SECRET_WATCH_ALL);
     (void)meter_flush(place->meter, place->ledger, METER_ALL);
     if (webhook.receipts != NULL)
-        note_received(&webhook, RECEIPTS_ALL);
+        (void)receipts_write(webhook.receipts, place->ledger, RECEIPTS_ALL, NULL);
     receipts_free(webhook.receipts);
     if (status == EXIT_DONE)
         log_message(place->log, LOG_LEVEL_INFO, "stopped",
@@ -207,8 +208,7 @@ serve_fastcgi(struct workplace *place, const struct invocation *invocation,
     return status;
 }
 
-/* The answer where nothing can be answered: the reason is on standard error alone.
- */
+/* The answer where nothing can be answered: the reason is on standard error alone. */
 static void
 apologize(void)
 {
@@ -231,11 +231,7 @@ is_github(enum outcome outcome)
 static int
 serve_cgi(const struct workplace *place)
 {
-    const struct webhook webhook = {.setups = place->setups,
-                                    .ledger = place->ledger,
-                                    .log = place->log,
-                                    .meter = place->meter,
-                                    .receipts = receipts_new()};
+    const struct webhook webhook = webhook_of(place);
     struct dispatcher *dispatcher;
     struct rh_reason reason;
     struct answer answer;
@@ -254,7 +250,7 @@ serve_cgi(const struct workplace *place)
     if (!cgi_reply(&answer))
         log_message(place->log, LOG_LEVEL_WARNING, "answer", "it could not be written");
     note_secrets(place, SECRET_WATCH_ALL);
-    note_received(&webhook, RECEIPTS_ONE);
+    (void)receipts_write(webhook.receipts, place->ledger, RECEIPTS_ONE, NULL);
     receipts_free(webhook.receipts);
     answer_fini(&answer);
     (void)meter_flush(place->meter, place->ledger,

@@ -64,7 +64,7 @@ is_zero_beyond(const uint8_t address[16], unsigned bits)
     return true;
 }
 
-bool
+enum network_error
 network_parse(const char *text, struct network *out)
 {
     const char *slash = strchr(text, '/');
@@ -74,19 +74,19 @@ network_parse(const char *text, struct network *out)
     unsigned bits, prefix;
 
     if (len >= sizeof address)
-        return false;
+        return NETWORK_MALFORMED;
     memcpy(address, text, len);
     address[len] = '\0';
     if (!parse_address(address, network.address, &bits))
-        return false;
+        return NETWORK_MALFORMED;
     prefix = bits;
     if (slash != NULL && !parse_prefix(slash + 1, bits, &prefix))
-        return false;
+        return NETWORK_MALFORMED;
     network.prefix = ADDRESS_BITS - bits + prefix;
     if (!is_zero_beyond(network.address, network.prefix))
-        return false;
+        return NETWORK_BITS_BEYOND;
     *out = network;
-    return true;
+    return NETWORK_OK;
 }
 
 bool

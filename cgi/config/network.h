@@ -21,9 +21,15 @@ struct networks {
     size_t len;
 };
 
-/* Parses "10.0.0.0/8", "fd00::/8", or an address, which is a network of its own. False where it is
- * anything else, bits beyond the prefix among it: one who writes 10.0.0.1/8 may mean either. */
-bool network_parse(const char *text, struct network *out);
+enum network_error {
+    NETWORK_OK = 0,
+    NETWORK_MALFORMED,
+    NETWORK_BITS_BEYOND, /* beyond the prefix: one who writes 10.0.0.1/8 may mean either */
+};
+
+/* Parses "10.0.0.0/8", "fd00::/8", or an address, which is a network of its own. On failure `*out`
+ * stays as it was. */
+enum network_error network_parse(const char *text, struct network *out);
 
 /* Whether an address, as a web server writes it, is in any of the networks. One that is not an
  * address is in none. */

@@ -488,7 +488,7 @@ add_network(struct networks *networks, const char *item, size_t item_len, struct
     char text[64];
 
     (void)snprintf(text, sizeof text, "%.*s", (int)(item_len < sizeof text ? item_len : 0), item);
-    if (!network_parse(text, &network))
+    if (network_parse(text, &network) != NETWORK_OK)
         return refuse(reason,
                       "\"%.*s\" is not a network: an address, or one with a prefix and no bits "
                       "beyond it (10.0.0.0/8, fd00::/8), and commas between networks",

@@ -29,26 +29,17 @@ refuse(struct rh_reason *reason, const char *text, const char *why)
     return false;
 }
 
-/* "0" to "128": digits alone, and no zero before others. */
-static bool
-parse_prefix(const char *text, unsigned max, unsigned *prefix_len)
+/* What of the address is written: of IPv4, which is kept as a part of IPv6, its own four bytes. */
+static const uint8_t *
+own_bytes(const struct hook_address *address)
 {
-    size_t digits = strspn(text, "0123456789");
-
-    if (digits == 0 || digits > 3 || text[digits] != '\0' || (text[0] == '0' && digits > 1))
-        return false;
-    *prefix_len = (unsigned)strtoul(text, NULL, 10);
-    return *prefix_len <= max;
+    return address->network.address + (address->is_ipv6 ? 0 : 12);
 }
 
-static bool
-has_bits_behind(const struct hook_address *address)
+static unsigned
+own_prefix(const struct hook_address *address)
 {
-    for (unsigned bit = address->prefix_len; bit < sizeof address->bytes * 8; bit++) {
-        if ((address->bytes[bit / 8] & (0x80U >> bit % 8)) != 0)
-            return true;
-    }
-    return false;
+    return address->network.prefix - (address->is_ipv6 ? 0 : 96);
 }
 
 static int
@@ -59,10 +50,10 @@ compare(const void *a_item, const void *b_item)
 
     if (a->is_ipv6 != b->is_ipv6)
         return a->is_ipv6 ? 1 : -1;
-    order = memcmp(a->bytes, b->bytes, sizeof a->bytes);
+    order = memcmp(a->network.address, b->network.address, sizeof a->network.address);
     if (order != 0)
         return order;
-    return a->prefix_len < b->prefix_len ? -1 : a->prefix_len > b->prefix_len;
+    return a->network.prefix < b->network.prefix ? -1 : a->network.prefix > b->network.prefix;
 }
 
 bool
@@ -70,20 +61,14 @@ hook_addresses_add(struct hook_addresses *addresses, const char *text, struct rh
 {
     struct hook_address address = {.is_ipv6 = strchr(text, ':') != NULL};
     const char *slash = strchr(text, '/');
-    char number[INET6_ADDRSTRLEN];
-    size_t len = slash == NULL ? 0 : (size_t)(slash - text);
+    enum network_error error = network_parse(text, &address.network);
 
-    if (slash == NULL || len >= sizeof number)
+    /* Always with a prefix, and none with a zero before it. */
+    if (error == NETWORK_MALFORMED || slash == NULL || (slash[1] == '0' && slash[2] != '\0'))
         return refuse(reason, text, "is no network in CIDR notation, such as 192.30.252.0/22");
-    memcpy(number, text, len);
-    number[len] = '\0';
-    /* inet_pton takes neither blanks, nor zeros before a number, nor fewer than four of them. */
-    if (inet_pton(address.is_ipv6 ? AF_INET6 : AF_INET, number, address.bytes) != 1 ||
-        !parse_prefix(slash + 1, address.is_ipv6 ? 128 : 32, &address.prefix_len))
-        return refuse(reason, text, "is no network in CIDR notation, such as 192.30.252.0/22");
-    if (address.prefix_len < (address.is_ipv6 ? PREFIX_MIN_IPV6 : PREFIX_MIN_IPV4))
+    if (strtoul(slash + 1, NULL, 10) < (address.is_ipv6 ? PREFIX_MIN_IPV6 : PREFIX_MIN_IPV4))
         return refuse(reason, text, "is too wide to be GitHub's");
-    if (has_bits_behind(&address))
+    if (error == NETWORK_BITS_BEYOND)
         return refuse(reason, text, "has bits behind its prefix");
     for (size_t i = 0; i < addresses->len; i++) {
         if (compare(&addresses->items[i], &address) == 0)
@@ -109,8 +94,9 @@ hook_address_text(const struct hook_address *address, char out[HOOK_ADDRESS_CAP]
 {
     char number[INET6_ADDRSTRLEN];
 
-    (void)inet_ntop(address->is_ipv6 ? AF_INET6 : AF_INET, address->bytes, number, sizeof number);
-    (void)snprintf(out, HOOK_ADDRESS_CAP, "%s/%u", number, address->prefix_len);
+    (void)inet_ntop(address->is_ipv6 ? AF_INET6 : AF_INET, own_bytes(address), number,
+                    sizeof number);
+    (void)snprintf(out, HOOK_ADDRESS_CAP, "%s/%u", number, own_prefix(address));
     return out;
 }
 

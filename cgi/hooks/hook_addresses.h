@@ -12,6 +12,7 @@
 
 #include <runhook/error.h>
 
+#include "config/network.h"
 #include "text/buffer.h"
 
 /* GitHub names six. */
@@ -21,9 +22,8 @@
 #define HOOK_ADDRESS_CAP (INET6_ADDRSTRLEN + 4)
 
 struct hook_address {
-    bool is_ipv6;
-    unsigned char bytes[16]; /* network order; of an IPv4 address the first four, the rest 0 */
-    unsigned prefix_len;     /* in bits */
+    bool is_ipv6; /* as it was written */
+    struct network network;
 };
 
 struct hook_addresses {

@@ -18,6 +18,7 @@
 
 #include "clock/clock.h"
 #include "text/escape.h"
+#include "text/write.h"
 
 /* Longest line, and most characters of one value: an untrusted text must not flood the log. */
 #define LINE_MAX_BYTES (PIPE_BUF - 1)
@@ -163,16 +164,7 @@ log_end(struct log *log, struct log_line *line)
         (void)atomic_fetch_add(&log->dropped, 1);
         left = 0;
     }
-    while (left > 0) {
-        ssize_t written = write(log->fd, bytes, left);
-
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            break;
-        bytes += written;
-        left -= (size_t)written;
-    }
+    (void)write_whole(log->fd, bytes, left);
     buffer_fini(&line->text);
 }
 

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "text/write.h"
+
 /* What is left of the body on standard input: a CGI program must not read beyond Content-Length,
  * since the web server need not end the stream there. */
 struct input {
@@ -63,22 +65,6 @@ declared_length(void)
     const char *text = getenv("CONTENT_LENGTH");
 
     return text == NULL ? 0 : (size_t)strtoull(text, NULL, 10);
-}
-
-static bool
-write_whole(int fd, const char *bytes, size_t len)
-{
-    while (len > 0) {
-        ssize_t written = write(fd, bytes, len);
-
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return false;
-        bytes += written;
-        len -= (size_t)written;
-    }
-    return true;
 }
 
 /* Closes a standard descriptor, and keeps its number from being another file's. */

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "commands/job_outlook.h"
 #include "ledger/history.h"
 #include "ledger/overview.h"
+#include "outlook/job_outlook.h"
 #include "text/escape.h"
 
 #define OUTLOOK_MAX 2048

@@ -2,7 +2,7 @@
  * All that the ledger tells of one job.
  * SPDX-License-Identifier: MIT
  */
-#include "commands/job_story.h"
+#include "outlook/job_story.h"
 
 #include <stdlib.h>
 #include <string.h>

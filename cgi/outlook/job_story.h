@@ -2,8 +2,8 @@
  * All that the ledger tells of one job, read at one moment.
  * SPDX-License-Identifier: MIT
  */
-#ifndef COMMANDS_JOB_STORY_H
-#define COMMANDS_JOB_STORY_H
+#ifndef OUTLOOK_JOB_STORY_H
+#define OUTLOOK_JOB_STORY_H
 
 #include <stdbool.h>
 #include <stddef.h>

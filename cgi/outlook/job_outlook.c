@@ -2,7 +2,7 @@
  * What happens to a job next.
  * SPDX-License-Identifier: MIT
  */
-#include "commands/job_outlook.h"
+#include "outlook/job_outlook.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -2,11 +2,11 @@
  * What happens to a job next, and what a person can do about it: pure, from its story.
  * SPDX-License-Identifier: MIT
  */
-#ifndef COMMANDS_JOB_OUTLOOK_H
-#define COMMANDS_JOB_OUTLOOK_H
+#ifndef OUTLOOK_JOB_OUTLOOK_H
+#define OUTLOOK_JOB_OUTLOOK_H
 
-#include "commands/job_story.h"
 #include "config/config.h"
+#include "outlook/job_story.h"
 #include "text/buffer.h"
 
 /* Writes it as one sentence; unescaped. */
