@@ -8,8 +8,8 @@ import time
 from pathlib import Path
 
 from . import burst, instructions, rows, start, throughput
+from .alone import PROJECT, RUNHOOK
 
-PROJECT = Path(__file__).resolve().parents[2]
 
 
 def machine():
@@ -25,7 +25,7 @@ def main():
                         help="fewer requests, rounds, jobs and rows: to see that it works")
     parser.add_argument("--only", choices=["throughput", "burst", "instructions", "rows", "start"],
                         action="append", help="this part alone; may be given several times")
-    parser.add_argument("--runhook", type=Path, default=PROJECT / "build/release/cgi/runhook")
+    parser.add_argument("--runhook", type=Path, default=RUNHOOK)
     parser.add_argument("--json", type=Path, default=PROJECT / "build/bench.json")
     arguments = parser.parse_args()
     quick, program = arguments.quick, arguments.runhook

@@ -7,20 +7,18 @@ there is one request to GitHub a repository, with just-in-time configurations on
 time is that of all requests, shared among the dispatchers without a gap.
 """
 
-import argparse
-import json
 import signal
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from e2e.support.deliveries import workflow_job
 from e2e.support.load import poster
 from e2e.support.site import Site
 
-PROJECT = Path(__file__).resolve().parents[2]
-PROGRAMS = PROJECT / "build/release/tests/bench"
+from . import alone
+from .alone import PROGRAMS
+
 GITHUB_MS, NOMAD_MS = 100, 20
 REPOSITORIES = 10
 
@@ -91,16 +89,8 @@ def table(rows):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--jobs", type=int, default=1000)
-    parser.add_argument("--runhook", default=PROJECT / "build/release/cgi/runhook")
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    rows = run(arguments.runhook, arguments.jobs)
-    print(table(rows))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
+    alone.main(__doc__, [("--jobs", {"type": int, "default": 1000})],
+               lambda given: run(given.runhook, given.jobs), table)
 
 
 if __name__ == "__main__":

@@ -4,14 +4,13 @@ whatever else the machine does.
     cd tests && /usr/bin/python3 -m bench.instructions [--json FILE]
 """
 
-import argparse
-import json
 import re
 import subprocess
 import tempfile
-from pathlib import Path
 
-from .throughput import PROGRAMS, body
+from . import alone
+from .alone import PROGRAMS
+from .throughput import body
 
 STEPS = ("verify", "parse", "match", "payload")
 TIMES = 200
@@ -42,14 +41,7 @@ def table(rows):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    rows = run()
-    print(table(rows))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
+    alone.main(__doc__, [], lambda given: run(), table)
 
 
 if __name__ == "__main__":

@@ -7,24 +7,18 @@ ledger keeps them. A delivery is one that is accepted, behind nginx, 32 at once;
 at 31 of 500 running jobs.
 """
 
-import argparse
 import contextlib
-import json
 import sqlite3
 import statistics
-import subprocess
 import time
-from pathlib import Path
 
-from e2e.support.deliveries import WEBHOOK_SECRET
-from e2e.support.fronts import HOOK_PATH, Nginx
+from e2e.support.fronts import Nginx
 from e2e.support.site import META_KEYS, NOMAD_JOB, Site
 from standins import ParameterizedJob
 
-from . import audit_pass, measure
-from .throughput import CONNECTIONS, JOB_ID, PROGRAMS, body
+from . import alone, audit_pass
+from .throughput import body, send
 
-PROJECT = Path(__file__).resolve().parents[2]
 LIVE = 500
 RUNS = 3
 FIRST_ID = 70_000_000_000
@@ -41,26 +35,19 @@ def tell_stories(site, first, count):
              for number in range(count) for word in words))
 
 
-def deliveries(site, requests, first_id):
+def deliveries(site, requests):
+    """What new jobs cost, in each of some runs."""
     front = Nginx(site, large_bodies=False)
+    path = site.directory / "body.json"
+    path.write_bytes(body(["self-hosted", "linux", "x64"]))
     front.start()
     try:
-        path = site.directory / "body.json"
-        path.write_bytes(body(["self-hosted", "linux", "x64"]))
-        pids = measure.descendants(front.backend.pid)
-        before_s = measure.cpu_s(pids)
-        completed = subprocess.run(
-            [PROGRAMS / "bench_load", front.address.rpartition(":")[2], HOOK_PATH,
-             str(CONNECTIONS), str(requests), path, JOB_ID, str(first_id), WEBHOOK_SECRET,
-             "signed"], stdout=subprocess.PIPE, text=True, check=True)
-        result = json.loads(completed.stdout)
-        assert result["statuses"] == {"202": requests}, result
-        result["cpu_s_per_1000"] = (measure.cpu_s(pids) - before_s) / requests * 1000
-        return result
+        runs = [send(front, path, requests, FIRST_ID + number * requests)
+                for number in range(RUNS)]
     finally:
         front.stop()
-        for leftover in site.directory.glob("nginx"):
-            leftover.rename(site.directory / f"nginx-{first_id}")
+    assert all(run["statuses"] == {"202": requests} for run in runs), runs
+    return runs
 
 
 def one_size(runhook, size, requests):
@@ -80,8 +67,7 @@ def one_size(runhook, size, requests):
                                 // audit_pass.INTERVAL_MAX_S)
             passes.append(audit_pass.one_pass(site)[0])
         audit_pass.make_due(site, LIVE, 0)
-        runs = [deliveries(site, requests, FIRST_ID + number * requests)
-                for number in range(RUNS)]
+        runs = deliveries(site, requests)
         return {
             "rows": size,
             "per_second": statistics.median(run["per_second"] for run in runs),
@@ -112,18 +98,11 @@ def table(rows):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", default="1000,10000,100000,1000000",
-                        type=lambda text: [int(size) for size in text.split(",")])
-    parser.add_argument("--requests", type=int, default=4000)
-    parser.add_argument("--runhook", default=PROJECT / "build/release/cgi/runhook")
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    rows = run(arguments.runhook, arguments.sizes, arguments.requests)
-    print(table(rows))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
+    alone.main(__doc__, [("--sizes", {"default": [1000, 10000, 100000, 1000000],
+                                      "type": lambda text: [int(size)
+                                                            for size in text.split(",")]}),
+                         ("--requests", {"type": int, "default": 4000})],
+               lambda given: run(given.runhook, given.sizes, given.requests), table)
 
 
 if __name__ == "__main__":

@@ -3,19 +3,15 @@
     cd tests && /usr/bin/python3 -m bench.start [--runs N] [--json FILE]
 """
 
-import argparse
 import contextlib
-import json
 import statistics
 import time
-from pathlib import Path
 
 from e2e.support.fastcgi import FastCgiConnection, params_for
 from e2e.support.site import Site
 
-from . import measure
+from . import alone, measure
 
-PROJECT = Path(__file__).resolve().parents[2]
 SETTLE_S = 2
 
 
@@ -59,16 +55,8 @@ def table(rows):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--runhook", default=PROJECT / "build/release/cgi/runhook")
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    rows = run(arguments.runhook, arguments.runs)
-    print(table(rows))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
+    alone.main(__doc__, [("--runs", {"type": int, "default": 5})],
+               lambda given: run(given.runhook, given.runs), table)
 
 
 if __name__ == "__main__":

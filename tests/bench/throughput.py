@@ -8,22 +8,19 @@ that what else the machine does strikes all alike; figures are medians over the 
 counts are their ratios to the bare program's. nginx is set up with the files that the project ships.
 """
 
-import argparse
 import json
 import shutil
 import statistics
 import subprocess
-from pathlib import Path
 
 from e2e.support.deliveries import WEBHOOK_SECRET, timestamp
-from e2e.support.fronts import HOOK_PATH, LAUNCHER, Nginx
+from e2e.support.fronts import HOOK_PATH, Nginx
 from e2e.support.site import Site
 from e2e.support.waiting import wait_until
 
-from . import measure
+from . import alone, measure
+from .alone import PROGRAMS, PROJECT
 
-PROJECT = Path(__file__).resolve().parents[2]
-PROGRAMS = PROJECT / "build/release/tests/bench"
 CONNECTIONS = 32
 BODY_LEN = 10 * 1024
 JOB_ID = "59871034412"  # of the saved delivery, in whose place each request has its own
@@ -44,6 +41,22 @@ def body(labels):
     topics[-1] += "x" * (BODY_LEN - len(encoded()))
     assert encoded().count(JOB_ID.encode()) >= 1 and len(encoded()) == BODY_LEN
     return encoded()
+
+
+def send(front, path, requests, first_id, kind="signed"):
+    """What bench_load tells of deliveries with the body of a file, and what they cost the program
+    behind the front."""
+    pids = measure.descendants(front.backend.pid)
+    measure.reset_peak(pids)
+    before_s = measure.cpu_s(pids)
+    completed = subprocess.run(
+        [PROGRAMS / "bench_load", front.address.rpartition(":")[2], HOOK_PATH, str(CONNECTIONS),
+         str(requests), path, JOB_ID, str(first_id), WEBHOOK_SECRET, kind],
+        stdout=subprocess.PIPE, text=True, check=True)
+    result = json.loads(completed.stdout)
+    result["cpu_s_per_1000"] = (measure.cpu_s(pids) - before_s) / requests * 1000
+    result["peak_kib"] = measure.peak_kib(pids)
+    return result
 
 
 class Bare(Nginx):
@@ -80,18 +93,17 @@ class Webhook(Nginx):
         process.address = f"127.0.0.1:{self.port}"
         return process
 
-    def snippet(self):
-        return f"""
-            location = {HOOK_PATH} {{
-                proxy_pass http://webhook/hooks/github;
-                proxy_http_version 1.1;
-                proxy_set_header Connection "";
-                client_body_buffer_size 64k;
-            }}
-        """
-
-    def upstream_block(self):
-        return f"upstream webhook {{ server {self.backend.address}; keepalive {CONNECTIONS}; }}"
+    def servers(self, folder):
+        return f"""    upstream webhook {{ server {self.backend.address}; keepalive {CONNECTIONS}; }}
+    server {{
+        listen {self.address};
+        location = {HOOK_PATH} {{
+            proxy_pass http://webhook/hooks/github;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+            client_body_buffer_size 64k;
+        }}
+    }}"""
 
     def wait_until_ready(self):
         wait_until(lambda: self.web.is_running and self.client.request(
@@ -102,14 +114,6 @@ def free_port():
     import socket
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
-
-
-class Case:
-    def __init__(self, name, front, labels=("self-hosted", "linux", "x64"), kind="signed",
-                 status="202"):
-        self.name, self.front, self.labels = name, front, list(labels)
-        self.kind, self.status = kind, status
-        self.rounds = []
 
 
 CASES = {
@@ -125,56 +129,42 @@ CASES = {
 
 
 class Bench:
-    def __init__(self, runhook, requests):
-        self.site = Site(runhook)
-        # Jobs wait in the ledger: it is the deliveries that are measured, not the stand-ins.
-        self.site.configure("pool linux", max_runners=1)
-        self.requests = requests
-        self.next_id = 60_000_000_000
-        self.fronts = {}
+    """Each front at a site of its own."""
 
-    def start(self):
+    def __init__(self, runhook, requests):
         kinds = {"bare": Bare, "runhook": Nginx}
         if shutil.which("webhook"):
             kinds["webhook"] = Webhook
-        for name, kind in kinds.items():
-            # Each nginx has a folder of its own beside its configuration.
-            front = self.fronts[name] = kind(self.site, large_bodies=False)
-            front.program = "nginx"
-            self.start_front(name, front)
+        self.sites = {name: Site(runhook) for name in kinds}
+        # Jobs wait in the ledger: it is the deliveries that are measured, not the stand-ins.
+        self.sites["runhook"].configure("pool linux", max_runners=1)
+        self.fronts = {name: kind(self.sites[name], large_bodies=False)
+                       for name, kind in kinds.items()}
+        self.requests = requests
+        self.next_id = 60_000_000_000
 
-    def start_front(self, name, front):
-        folder = self.site.directory / "nginx"
-        front.start()
-        if folder.exists():
-            folder.rename(self.site.directory / f"nginx-{name}")
-        front.name = name
+    def start(self):
+        for front in self.fronts.values():
+            front.start()
 
     def run(self, key):
-        title, front_name, options = CASES[key]
+        _, front_name, options = CASES[key]
         front = self.fronts[front_name]
-        path = self.site.directory / f"body-{key}.json"
+        path = front.site.directory / f"body-{key}.json"
         path.write_bytes(body(list(options.get("labels", ("self-hosted", "linux", "x64")))))
-        pids = measure.descendants(front.backend.pid)
-        measure.reset_peak(pids)
-        before_s = measure.cpu_s(pids)
         # What starts a program for each request is given fewer of them.
         requests = self.requests // 8 if key == "f" else self.requests
-        completed = subprocess.run(
-            [PROGRAMS / "bench_load", front.address.rpartition(":")[2], HOOK_PATH,
-             str(CONNECTIONS), str(requests), path, JOB_ID, str(self.next_id), WEBHOOK_SECRET,
-             options.get("kind", "signed")], stdout=subprocess.PIPE, text=True, check=True)
+        result = send(front, path, requests, self.next_id, options.get("kind", "signed"))
         self.next_id += requests
-        result = json.loads(completed.stdout)
         assert result["statuses"] == {options.get("status", "202"): requests}, result
-        result["cpu_s_per_1000"] = (measure.cpu_s(pids) - before_s) / requests * 1000
-        result["peak_kib"] = measure.peak_kib(pids)
         return result
 
     def close(self):
         for front in self.fronts.values():
             front.stop()
-        self.site.close()
+        for site in self.sites.values():
+            site.close()
+            site.remove()
 
 
 def median(results, field):
@@ -224,17 +214,9 @@ def run(runhook, requests, rounds):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--requests", type=int, default=8000, help="of each, a round")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--runhook", default=PROJECT / "build/release/cgi/runhook")
-    parser.add_argument("--json", type=Path)
-    arguments = parser.parse_args()
-    rows = run(arguments.runhook, arguments.requests, arguments.rounds)
-    print(table(rows))
-    if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
+    alone.main(__doc__, [("--requests", {"type": int, "default": 8000, "help": "of each, a round"}),
+                         ("--rounds", {"type": int, "default": 5})],
+               lambda given: run(given.runhook, given.requests, given.rounds), table)
 
 
 if __name__ == "__main__":
