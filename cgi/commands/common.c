@@ -15,7 +15,7 @@
 
 #include <curl/curl.h>
 
-#include "metrics/meter.h"
+#include "serve/webhook.h"
 #include "text/escape.h"
 
 /* A crash must not write secrets to a disk, nor another process of the same user read them. */
@@ -119,18 +119,31 @@ workplace_open(struct workplace *place, const struct invocation *invocation)
         goto fail;
     place->setups = current_new(setup_new(config, ledger_receiver(place->ledger)));
     place->meter = meter_new();
-    if (place->setups == NULL || place->meter == NULL)
-        (void)fprintf(stderr, "runhook: error: out of memory\n");
-    return place->setups != NULL && place->meter != NULL;
+    place->receipts = receipts_new();
+    if (place->setups != NULL && place->meter != NULL && place->receipts != NULL)
+        return true;
+    (void)fprintf(stderr, "runhook: error: out of memory\n");
+    return false;
 fail:
     config_free(config);
     return false;
+}
+
+struct webhook
+workplace_webhook(const struct workplace *place)
+{
+    return (struct webhook){.setups = place->setups,
+                            .ledger = place->ledger,
+                            .log = place->log,
+                            .meter = place->meter,
+                            .receipts = place->receipts};
 }
 
 void
 workplace_close(struct workplace *place)
 {
     current_free(place->setups);
+    receipts_free(place->receipts);
     meter_free(place->meter);
     ledger_close(place->ledger);
     log_close(place->log);

@@ -25,19 +25,25 @@ struct config *common_config_at_best(const struct invocation *invocation,
 struct ledger *common_ledger(const struct config *config, enum ledger_mode mode);
 
 struct meter;
+struct receipts;
+struct webhook;
 
 /* What a program that serves or dispatches works with. */
 struct workplace {
     struct log *log;
     struct ledger *ledger;
     struct current *setups;
-    struct meter *meter; /* metrics/meter.h */
+    struct meter *meter;       /* metrics/meter.h */
+    struct receipts *receipts; /* serve/receipts.h */
 };
 
 /* Opens all of it, the process made fit for secrets before. False where one failed, which is said
  * on standard error; workplace_close is due in either case. */
 bool workplace_open(struct workplace *place, const struct invocation *invocation);
-/* Before it closes, what the meter has counted is to be brought into the ledger (meter_flush). */
+/* What deliveries are answered with there. */
+struct webhook workplace_webhook(const struct workplace *place);
+/* Before it closes, what the meter has counted and the receipts hold is to be brought into the
+ * ledger (meter_flush, receipts_write). */
 void workplace_close(struct workplace *place);
 
 /* One flag at the end of a command's arguments, or none: sets `*given`. False for anything else. */

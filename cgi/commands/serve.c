@@ -125,24 +125,12 @@ note_secrets(const struct workplace *place, enum secret_watch_when when)
     current_return(place->setups, setup);
 }
 
-/* What answering works with; its receipts are NULL when out of memory, and the caller frees them.
- */
-static struct webhook
-webhook_of(const struct workplace *place)
-{
-    return (struct webhook){.setups = place->setups,
-                            .ledger = place->ledger,
-                            .log = place->log,
-                            .meter = place->meter,
-                            .receipts = receipts_new()};
-}
-
 /* Runs until a signal asks it to stop. */
 static int
 run(struct workplace *place, const struct invocation *invocation, const struct listener *listener,
     const sigset_t *signals)
 {
-    const struct webhook webhook = webhook_of(place);
+    const struct webhook webhook = workplace_webhook(place);
     struct dispatcher *dispatcher =
         dispatcher_new(place->setups, place->ledger, place->log, meter_observer(place->meter));
     struct fastcgi *fastcgi = NULL;
@@ -150,7 +138,7 @@ run(struct workplace *place, const struct invocation *invocation, const struct l
     int64_t stop_ms;
 
     meter_start(place->meter); /* before its page can be asked for */
-    if (webhook.receipts == NULL || dispatcher == NULL || !dispatcher_start(dispatcher) ||
+    if (dispatcher == NULL || !dispatcher_start(dispatcher) ||
         (fastcgi = fastcgi_start(&webhook, listener->fd, wake_dispatcher, dispatcher)) == NULL) {
         log_message(place->log, LOG_LEVEL_ERROR, "start", "the threads could not be started: %s",
                     strerror(errno));
@@ -165,7 +153,7 @@ run(struct workplace *place, const struct invocation *invocation, const struct l
             fastcgi_tick(fastcgi);
             note_secrets(place, SECRET_WATCH_DUE);
             (void)meter_flush(place->meter, place->ledger, METER_DUE);
-            (void)receipts_write(webhook.receipts, place->ledger, RECEIPTS_DUE, NULL);
+            (void)receipts_write(place->receipts, place->ledger, RECEIPTS_DUE, NULL);
             signal_number = wait_for_signal(signals, wait_ms);
         }
         log_message(place->log, LOG_LEVEL_INFO, "stopping", "%s", strsignal(signal_number));
@@ -180,9 +168,7 @@ run(struct workplace *place, const struct invocation *invocation, const struct l
     dispatcher_free(dispatcher);
     note_secrets(place, SECRET_WATCH_ALL);
     (void)meter_flush(place->meter, place->ledger, METER_ALL);
-    if (webhook.receipts != NULL)
-        (void)receipts_write(webhook.receipts, place->ledger, RECEIPTS_ALL, NULL);
-    receipts_free(webhook.receipts);
+    (void)receipts_write(place->receipts, place->ledger, RECEIPTS_ALL, NULL);
     if (status == EXIT_DONE)
         log_message(place->log, LOG_LEVEL_INFO, "stopped",
                     "everything that was accepted is stored");
@@ -208,16 +194,6 @@ serve_fastcgi(struct workplace *place, const struct invocation *invocation,
     return status;
 }
 
-/* The answer where nothing can be answered: the reason is on standard error alone. */
-static void
-apologize(void)
-{
-    (void)printf("Status: 503 Service Unavailable\r\nContent-Type: application/json\r\n\r\n"
-                 "{\"status\":\"unavailable\",\"reason\":\"runhook cannot start: see the web "
-                 "server's error log\"}\n");
-    (void)fflush(stdout);
-}
-
 /* Whether an answer was given to who holds the webhook's secret. */
 static bool
 is_github(enum outcome outcome)
@@ -231,17 +207,12 @@ is_github(enum outcome outcome)
 static int
 serve_cgi(const struct workplace *place)
 {
-    const struct webhook webhook = webhook_of(place);
+    const struct webhook webhook = workplace_webhook(place);
     struct dispatcher *dispatcher;
     struct rh_reason reason;
     struct answer answer;
     sigset_t signals;
 
-    if (webhook.receipts == NULL) {
-        (void)fprintf(stderr, "runhook: error: out of memory\n");
-        apologize();
-        return EXIT_FAILED;
-    }
     (void)signal(SIGPIPE, SIG_IGN);
     cgi_answer(&webhook, &answer);
     /* From before the web server has the answer: some (lighttpd is one) end their CGI program when
@@ -250,8 +221,7 @@ serve_cgi(const struct workplace *place)
     if (!cgi_reply(&answer))
         log_message(place->log, LOG_LEVEL_WARNING, "answer", "it could not be written");
     note_secrets(place, SECRET_WATCH_ALL);
-    (void)receipts_write(webhook.receipts, place->ledger, RECEIPTS_ONE, NULL);
-    receipts_free(webhook.receipts);
+    (void)receipts_write(place->receipts, place->ledger, RECEIPTS_ONE, NULL);
     answer_fini(&answer);
     (void)meter_flush(place->meter, place->ledger,
                       is_github(answer.outcome) ? METER_ALL : METER_SPARING);
@@ -269,6 +239,17 @@ serve_cgi(const struct workplace *place)
     dispatcher_free(dispatcher);
     (void)meter_flush(place->meter, place->ledger, METER_ALL);
     return EXIT_DONE;
+}
+
+/* The answer where not even the configuration can be read: the reason is on standard error alone.
+ */
+static void
+apologize(void)
+{
+    (void)printf("Status: 503 Service Unavailable\r\nContent-Type: application/json\r\n\r\n"
+                 "{\"status\":\"unavailable\",\"reason\":\"runhook cannot start: see the web "
+                 "server's error log\"}\n");
+    (void)fflush(stdout);
 }
 
 /* Where to listen, which the caller frees; NULL where nothing says it. */

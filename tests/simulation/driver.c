@@ -181,6 +181,7 @@ deliver(const struct webhook *webhook, const char *line)
     webhook_answer(webhook, &request, &answer);
     (void)printf("{\"status\":%d,\"outcome\":\"%s\"}\n", answer_http_status(answer.outcome),
                  answer_status_text(answer.outcome));
+    answer_fini(&answer);
     free(body);
     return true;
 }
@@ -203,8 +204,7 @@ work(struct dispatcher *dispatcher, const char *line)
 static int
 obey(const struct workplace *place, struct dispatcher *dispatcher)
 {
-    const struct webhook webhook = {
-        .setups = place->setups, .ledger = place->ledger, .log = place->log};
+    const struct webhook webhook = workplace_webhook(place);
     char *line = NULL;
     size_t line_cap = 0;
     bool understood = true;
