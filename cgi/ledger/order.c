@@ -104,10 +104,8 @@ find_full(struct ledger_txn *txn, const struct order_look *look, char **full)
 {
     struct statement statement = txn_prepare(
         txn, "WITH held AS (SELECT pool, count(*) AS runners,"
-             " sum(placed_at_ms = 0 AND state IN ('minting', 'sent', 'live')) AS pending"
-             " FROM runner WHERE state <> 'gone' AND ended_at_ms = 0"
-             " AND (sent_at_ms > 0 OR lease_owner IS NOT NULL)"
-             " GROUP BY pool)"
+             " sum(" RUNNER_IS_PENDING ") AS pending"
+             " FROM runner WHERE " RUNNER_TAKES_ROOM " GROUP BY pool)"
              " SELECT json_group_array(l.key) FROM json_each(?1) l LEFT JOIN held"
              " ON held.pool = l.key WHERE held.runners >= json_extract(l.value, '$.runners')"
              " OR (json_extract(l.value, '$.pending') > 0"

@@ -59,11 +59,9 @@ overview_counts(struct ledger_txn *txn, overview_count_visitor visit, void *arg)
 enum ledger_error
 overview_rooms(struct ledger_txn *txn, overview_room_visitor visit, void *arg)
 {
-    struct statement statement = txn_prepare(
-        txn, "SELECT pool, count(*),"
-             " sum(placed_at_ms = 0 AND state IN ('minting', 'sent', 'live')) FROM runner"
-             " WHERE state <> 'gone' AND ended_at_ms = 0"
-             " AND (sent_at_ms > 0 OR lease_owner IS NOT NULL) GROUP BY pool");
+    struct statement statement =
+        txn_prepare(txn, "SELECT pool, count(*), sum(" RUNNER_IS_PENDING ") FROM runner"
+                         " WHERE " RUNNER_TAKES_ROOM " GROUP BY pool");
     int code;
 
     while ((code = statement_step(&statement)) == SQLITE_ROW) {

@@ -61,15 +61,6 @@ received_add(struct ledger_txn *txn, void *arg)
     return error == LEDGER_OK ? forget(txn, false) : error;
 }
 
-static void
-copy_text(struct statement *row, char *out, size_t cap)
-{
-    const char *text = read_text(row);
-
-    (void)snprintf(out, cap, "%s", text == NULL ? "" : text);
-    escape_trim(out);
-}
-
 enum ledger_error
 received_list(struct ledger_txn *txn, void *arg)
 {
@@ -85,14 +76,14 @@ received_list(struct ledger_txn *txn, void *arg)
 
         received.is_signed = read_number(&statement) != 0;
         received.http_status = (int)read_number(&statement);
-        copy_text(&statement, received.outcome, sizeof received.outcome);
-        copy_text(&statement, received.reason, sizeof received.reason);
-        copy_text(&statement, received.guid, sizeof received.guid);
-        copy_text(&statement, received.event, sizeof received.event);
-        copy_text(&statement, received.action, sizeof received.action);
-        copy_text(&statement, received.repository, sizeof received.repository);
+        escape_copy(received.outcome, sizeof received.outcome, read_text(&statement));
+        escape_copy(received.reason, sizeof received.reason, read_text(&statement));
+        escape_copy(received.guid, sizeof received.guid, read_text(&statement));
+        escape_copy(received.event, sizeof received.event, read_text(&statement));
+        escape_copy(received.action, sizeof received.action, read_text(&statement));
+        escape_copy(received.repository, sizeof received.repository, read_text(&statement));
         received.job_id = read_number(&statement);
-        copy_text(&statement, received.sender, sizeof received.sender);
+        escape_copy(received.sender, sizeof received.sender, read_text(&statement));
         if (!list->visit(&received, list->arg))
             return LEDGER_OK;
     }

@@ -32,6 +32,13 @@
     "iif(" place " LIKE 'enterprises/%', " place ", substr(" place ", instr(" place ", '/') + 1, " \
     "instr(substr(" place ", instr(" place ", '/') + 1) || '/', '/') - 1))"
 
+/* Which runners of the table `runner` take their pool's room, and which of these wait for placement
+ * in Nomad, as SQL: one that was only named, and is nobody's work now, takes none. */
+#define RUNNER_TAKES_ROOM                 \
+    "state <> 'gone' AND ended_at_ms = 0" \
+    " AND (sent_at_ms > 0 OR lease_owner IS NOT NULL)"
+#define RUNNER_IS_PENDING "placed_at_ms = 0 AND state IN ('minting', 'sent', 'live')"
+
 /* One row, as it was read. Texts are "" where the row has none. */
 struct runner {
     char name[RH_RUNNER_NAME_MAX + 1];

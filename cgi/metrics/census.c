@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "ledger/gate.h"
-#include "ledger/job.h"
+#include "ledger/overview.h"
 #include "ledger/rate_limit.h"
 #include "ledger/reading.h"
 #include "ledger/secret_use.h"
@@ -104,51 +104,41 @@ add_limit(const struct rate_limit *limit, void *arg)
 /* -- What the rows are --------------------------------------------------------------------------
  */
 
-static enum ledger_error
-count_waiting(struct ledger_txn *txn, const struct census *census)
+static void
+take_jobs(const char *pool, enum job_state state, int64_t count, void *arg)
 {
-    struct statement statement =
-        txn_prepare(txn, "SELECT pool, count(*), min(created_at_ms) FROM job"
-                         " WHERE state = 'queued' GROUP BY pool");
+    const char *const values[] = {pool, job_state_text(state)};
+
+    samples_add(arg, FAMILY_JOBS, values, FAMILY_PART_TOTAL, count);
+}
+
+static enum ledger_error
+count_jobs(struct ledger_txn *txn, const struct census *census)
+{
+    return overview_counts(txn, take_jobs, census->out);
+}
+
+static enum ledger_error
+find_oldest(struct ledger_txn *txn, const struct census *census)
+{
+    struct statement statement = txn_prepare(txn, "SELECT pool, min(created_at_ms) FROM job"
+                                                  " WHERE state = 'queued' GROUP BY pool");
     int code;
 
     while ((code = statement_step(&statement)) == SQLITE_ROW) {
-        const char *const values[] = {read_text(&statement), job_state_text(JOB_QUEUED)};
+        const char *const values[] = {read_text(&statement)};
 
-        add(census, FAMILY_JOBS, values, read_number(&statement));
         add(census, FAMILY_QUEUE_OLDEST_AGE, values, age_ms(census, read_number(&statement)));
     }
     return txn_error(code);
 }
 
-/* A job that is assigned or runs is some runner's that is not gone, or is looked at by itself: see
- * report_apply. Found by those, since ended jobs, of which there may be any number, are not. */
-static enum ledger_error
-count_under_way(struct ledger_txn *txn, const struct census *census)
-{
-    struct statement statement = txn_prepare(
-        txn, "SELECT pool, state, count(*) FROM job WHERE id IN (SELECT job_id FROM runner"
-             " WHERE state <> 'gone' AND job_id IS NOT NULL UNION SELECT id FROM job"
-             " WHERE audit_at_ms > 0) AND state IN ('assigned', 'running') GROUP BY pool, state");
-    int code;
-
-    while ((code = statement_step(&statement)) == SQLITE_ROW) {
-        const char *values[FAMILY_LABELS_MAX];
-
-        values[0] = read_text(&statement);
-        values[1] = read_text(&statement);
-        add(census, FAMILY_JOBS, values, read_number(&statement));
-    }
-    return txn_error(code);
-}
-
-/* Those that count towards max_runners are told as find_full has it, in ledger/order.c. */
 static enum ledger_error
 count_runners(struct ledger_txn *txn, const struct census *census)
 {
     struct statement statement =
-        txn_prepare(txn, "SELECT pool, state, count(*), min(changed_at_ms), sum(ended_at_ms = 0"
-                         " AND (sent_at_ms > 0 OR lease_owner IS NOT NULL)) FROM runner"
+        txn_prepare(txn, "SELECT pool, state, count(*), min(changed_at_ms),"
+                         " sum(" RUNNER_TAKES_ROOM ") FROM runner"
                          " WHERE state <> 'gone' GROUP BY pool, state");
     int code;
 
@@ -242,7 +232,7 @@ enum ledger_error
 census_take(struct ledger_txn *txn, void *arg)
 {
     static enum ledger_error (*const parts[])(struct ledger_txn *, const struct census *) = {
-        count_waiting, count_under_way, count_runners, read_gates, read_secrets, read_size};
+        count_jobs, find_oldest, count_runners, read_gates, read_secrets, read_size};
     struct census *census = arg;
     const struct config *config = census->config;
     enum ledger_error error = read_written(txn, census);

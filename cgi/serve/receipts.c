@@ -64,22 +64,6 @@ receipts_free(struct receipts *receipts)
     free(receipts);
 }
 
-/* Copies as much of a text (NULL: none) as has room, in whole characters. */
-static void
-copy_text(char *out, size_t cap, const char *text)
-{
-    size_t len = text == NULL ? 0 : strnlen(text, cap);
-    bool is_cut = len == cap;
-
-    if (is_cut)
-        len--;
-    if (len > 0)
-        memcpy(out, text, len);
-    out[len] = '\0';
-    if (is_cut)
-        escape_trim(out);
-}
-
 void
 receipts_note(struct receipts *receipts, const struct receipt *receipt)
 {
@@ -96,13 +80,13 @@ receipts_note(struct receipts *receipts, const struct receipt *receipt)
     item->is_signed = receipt->is_signed;
     item->http_status = answer_http_status(answer->outcome);
     item->job_id = answer->job_id;
-    copy_text(item->outcome, sizeof item->outcome, answer_status_text(answer->outcome));
-    copy_text(item->reason, sizeof item->reason, answer->reason);
-    copy_text(item->guid, sizeof item->guid, receipt->guid);
-    copy_text(item->event, sizeof item->event, receipt->event);
-    copy_text(item->action, sizeof item->action, receipt->action);
-    copy_text(item->repository, sizeof item->repository, receipt->repository);
-    copy_text(item->sender, sizeof item->sender, receipt->sender);
+    escape_copy(item->outcome, sizeof item->outcome, answer_status_text(answer->outcome));
+    escape_copy(item->reason, sizeof item->reason, answer->reason);
+    escape_copy(item->guid, sizeof item->guid, receipt->guid);
+    escape_copy(item->event, sizeof item->event, receipt->event);
+    escape_copy(item->action, sizeof item->action, receipt->action);
+    escape_copy(item->repository, sizeof item->repository, receipt->repository);
+    escape_copy(item->sender, sizeof item->sender, receipt->sender);
     (void)pthread_mutex_unlock(&receipts->lock);
 }
 

@@ -15,14 +15,6 @@
 
 #define OUTLOOK_MAX 2048
 
-/* A text (NULL: none), cut at its room. */
-static void
-copy_text(char *out, size_t cap, const char *text)
-{
-    (void)snprintf(out, cap, "%s", text == NULL ? "" : text);
-    escape_trim(out);
-}
-
 /* -- pools ------------------------------------------------------------------------------------- */
 
 /* The pool's row; the last one, which has no name, for those that the configuration lacks. */
@@ -123,9 +115,9 @@ take_event(const struct history_event *event, void *arg)
     if (job->events_len == VIEW_EVENTS_MAX)
         return false;
     copy->at_ms = event->at_ms;
-    copy_text(copy->what, sizeof copy->what, event->what);
-    copy_text(copy->runner, sizeof copy->runner, event->runner);
-    copy_text(copy->detail, sizeof copy->detail, event->detail);
+    escape_copy(copy->what, sizeof copy->what, event->what);
+    escape_copy(copy->runner, sizeof copy->runner, event->runner);
+    escape_copy(copy->detail, sizeof copy->detail, event->detail);
     job->events_len++;
     return true;
 }

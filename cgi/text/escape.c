@@ -102,6 +102,17 @@ escape_trim(char *text)
 }
 
 void
+escape_copy(char *out, size_t cap, const char *text)
+{
+    size_t len = text == NULL ? 0 : strnlen(text, cap - 1);
+
+    if (len > 0)
+        memcpy(out, text, len);
+    out[len] = '\0';
+    escape_trim(out);
+}
+
+void
 escape_add(struct buffer *out, const char *text, size_t max_chars)
 {
     (void)escape_add_len(out, text, strlen(text), max_chars);

@@ -31,6 +31,10 @@ bool escape_plain(struct buffer *out, const char *bytes, size_t len, size_t max_
 /* Appends JSON text with what would steer as \uXXXX: the same JSON, fit for a terminal. */
 void escape_json(struct buffer *out, const char *json);
 
+/* Copies as much of a text (NULL: none) as has room in `cap` bytes with its NUL, in whole
+ * characters. */
+void escape_copy(char *out, size_t cap, const char *text);
+
 /* Cuts off a last character of which only a part is there, as after a snprintf that had no room. */
 void escape_trim(char *text);
 

@@ -16,14 +16,6 @@
 #define EXPIRY_LEN_MAX 40
 #define EVENT "workflow_job"
 
-/* A text that goes into messages: cut to what fits. */
-static void
-copy(const char *text, char *out, size_t out_cap)
-{
-    (void)snprintf(out, out_cap, "%s", text);
-    escape_trim(out);
-}
-
 bool
 github_read_expiry(const char *text, int64_t *at_ms)
 {
@@ -56,10 +48,10 @@ github_read_token_self(const struct buffer *body, const char *scopes, const char
     bool done = login != NULL && login[0] != '\0';
 
     if (done)
-        copy(login, token->login, sizeof token->login);
+        escape_copy(token->login, sizeof token->login, login);
     cJSON_Delete(json);
     token->is_classic = scopes != NULL;
-    copy(scopes == NULL ? "" : scopes, token->scopes, sizeof token->scopes);
+    escape_copy(token->scopes, sizeof token->scopes, scopes);
     token->expires_at_ms = 0;
     if (expires != NULL && !github_read_expiry(expires, &token->expires_at_ms))
         return false;
@@ -110,7 +102,7 @@ github_read_app(const struct buffer *body, struct github_app *app)
     bool done = name != NULL && cJSON_IsArray(events) && read_grants(json, &app->grants);
 
     if (done) {
-        copy(name, app->name, sizeof app->name);
+        escape_copy(app->name, sizeof app->name, name);
         app->sends_workflow_jobs = has_event(events);
     }
     cJSON_Delete(json);
@@ -173,7 +165,7 @@ github_read_last_delivery(const cJSON *json, struct github_last_delivery *last)
         return false;
     last->was_there = true;
     (void)escape_plain(&plain, status, strlen(status), SIZE_MAX);
-    copy(buffer_text(&plain), last->status, sizeof last->status);
+    escape_copy(last->status, sizeof last->status, buffer_text(&plain));
     buffer_fini(&plain);
     return true;
 }

@@ -26,13 +26,6 @@ garbage(struct failure *failure, const char *what)
                        "Nomad's answer about %s cannot be read: is [nomad] address Nomad's?", what);
 }
 
-static void
-copy_name(const char *text, char out[NOMAD_NAME_CAP])
-{
-    (void)snprintf(out, NOMAD_NAME_CAP, "%s", text);
-    escape_trim(out);
-}
-
 bool
 nomad_read_leader(const struct buffer *body, bool *has_leader, struct failure *failure)
 {
@@ -136,7 +129,7 @@ nomad_read_token(const struct buffer *body, struct nomad_token *token, struct fa
 
     *token = (struct nomad_token){0};
     if (done) {
-        copy_name(name, token->name);
+        escape_copy(token->name, sizeof token->name, name);
         token->is_management = strcmp(type, "management") == 0;
         /* Go's zero time, which is of the year 1, is none. */
         token->expires_at_ms = expires_at_s > 0 ? expires_at_s * 1000 : 0;
@@ -248,7 +241,7 @@ note_group(const cJSON *group, char out[NOMAD_NAME_CAP])
     const char *name = json_text(group, "Name");
 
     if (out[0] == '\0')
-        copy_name(name == NULL || name[0] == '\0' ? "?" : name, out);
+        escape_copy(out, NOMAD_NAME_CAP, name == NULL || name[0] == '\0' ? "?" : name);
 }
 
 static void

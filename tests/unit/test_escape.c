@@ -213,6 +213,30 @@ a_cut_character_is_trimmed(void **state)
 }
 
 static void
+a_copy_is_cut_between_characters(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t cap;
+        const char *want;
+    } rows[] = {
+        {NULL, 4, ""},   {"", 1, ""},         {"abc", 4, "abc"}, {"abcd", 4, "abc"},
+        {"abc", 1, ""},  {"日本", 7, "日本"}, {"日本", 6, "日"}, {"日本", 4, "日"},
+        {"日本", 3, ""}, {"a🚀", 5, "a"},      {"a🚀", 6, "a🚀"},   {"ab\xe6", 9, "ab"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char *out = malloc(rows[i].cap); /* so that a sanitizer sees a byte too many */
+
+        assert_non_null(out);
+        escape_copy(out, rows[i].cap, rows[i].text);
+        assert_string_equal(out, rows[i].want);
+        free(out);
+    }
+}
+
+static void
 width(void **state)
 {
     (void)state;
@@ -239,6 +263,7 @@ main(void)
         cmocka_unit_test(no_byte_pair_gets_a_control_through),
         cmocka_unit_test(plain_text_keeps_what_does_no_harm),
         cmocka_unit_test(a_cut_character_is_trimmed),
+        cmocka_unit_test(a_copy_is_cut_between_characters),
         cmocka_unit_test(width),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
