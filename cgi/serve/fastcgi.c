@@ -1,15 +1,10 @@
 /*
  * The FastCGI side.
  *
- * libfcgi reads and writes the records of one request on one connection; accepting, and waiting
- * between requests, is done here. It is told of a connection by setting the request's `ipcFd`
- * before FCGX_Accept_r, which then does not accept one itself; and with a listening socket of -1 it
- * returns instead of accepting after a connection that broke.
- *
- * Each connection at rest is known to epoll as one-shot: exactly one thread is woken for it.
- * libfcgi keeps nothing of a connection between two requests (its streams go with the first), and a
- * web server sends the next request only after the answer, so a kept connection can go to any
- * thread. SPDX-License-Identifier: MIT
+ * Each connection at rest is known to epoll as one-shot: exactly one thread is woken for it, takes
+ * what has come, and gives it back unless that was the request's end. Only a whole request holds a
+ * thread, for as long as its answer takes: a peer that is slow, or silent, or does not take its
+ * answer, holds none. SPDX-License-Identifier: MIT
  */
 #include "serve/fastcgi.h"
 
@@ -24,31 +19,38 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "clock/clock.h"
+#include "serve/codec.h"
+#include "serve/roster.h"
 
-/* A web server sends a request whole, from its own buffers: a read that waits is a fault. */
-#define IO_TIMEOUT_S 10
+/* From a request's first byte to the answer's last. A web server sends a request whole, from its
+ * own buffers. */
 #define REQUEST_TIMEOUT_MS (30 * 1000)
 
-/* Connections at rest, at most. A kept one beyond them is closed after its answer. */
-#define RESTING_MAX 512
+/* What a thread reads at once: most deliveries, with their headers. */
+#define ROOM_LEN ((size_t)64 * 1024)
 
 /* How long a stop goes on answering what keeps arriving on connections that are there. */
 #define STOP_DRAIN_MS 1000
 
+/* A stop that waits for the rest of a request looks so often. */
+#define STOP_LOOK_MS 5
+
 /* With no descriptor left, accepting waits for some to be closed. */
 #define EXHAUSTED_REST_MS 100
+
+/* What happens by the thousand in a flood is logged as a number, so often at most. */
+#define LOSSES_EVERY_MS (60 * 1000)
 
 #define JOIN_MS 50
 
 struct server_thread {
     struct fastcgi *fastcgi;
     pthread_t thread;
-    int fd; /* the connection in hand, or -1; with the next member, guarded by `lock` */
-    int64_t began_at_ms;
+    struct codec *codec;
+    char room[ROOM_LEN];
 };
 
 struct fastcgi {
@@ -58,169 +60,182 @@ struct fastcgi {
     int listen_fd;
     int epoll_fd;
     int stop_fd; /* readable once it is time to stop */
-    atomic_int resting;
     atomic_bool stopping;
-    _Atomic int64_t drain_until_ms; /* of clock_monotonic_ms; set before `stopping` */
-
-    pthread_mutex_t lock;
+    _Atomic int64_t drain_until_ms; /* of clock_monotonic_ms; set before `stopping`, as is */
+    _Atomic int64_t stop_until_ms;  /* when requests that are not whole are given up */
+    atomic_bool exhausted;          /* no descriptor was left, since that was last logged */
+    int64_t losses_after_ms;        /* fastcgi_tick's */
+    struct roster *roster;
     struct server_thread *threads;
     size_t threads_len; /* running */
 };
 
-static const char *
-param(const void *source, const char *name)
+static size_t
+body_max(struct fastcgi *fastcgi)
 {
-    const FCGX_Request *fcgx = source;
+    struct setup *setup = current_take(fastcgi->webhook->setups);
+    size_t max = (size_t)setup->config->server.max_body;
 
-    return FCGX_GetParam(name, fcgx->envp);
+    current_return(fastcgi->webhook->setups, setup);
+    return max;
 }
 
-static int
-read_stdin(void *source, char *bytes, size_t cap)
-{
-    FCGX_Request *fcgx = source;
-    int got = FCGX_GetStr(bytes, (int)(cap < INT32_MAX ? cap : INT32_MAX), fcgx->in);
-
-    /* The stream's end and a broken connection both read as nothing; the stream knows which. */
-    return got == 0 && FCGX_GetError(fcgx->in) != 0 ? -1 : got;
-}
-
-/* Marks a connection as in this thread's hand, or none (-1), for those who break slow ones. */
-static void
-set_in_hand(struct server_thread *self, int fd)
-{
-    (void)pthread_mutex_lock(&self->fastcgi->lock);
-    self->fd = fd;
-    self->began_at_ms = clock_monotonic_ms();
-    (void)pthread_mutex_unlock(&self->fastcgi->lock);
-}
-
-/*
- * Reads one request and answers it. Returns whether the connection may be kept.
- *
- * libfcgi gets a duplicate of the descriptor, which it closes when it likes: `fd` itself stays open
- * as long as it is in hand, so that nobody breaks another's connection of the same number.
- */
+/* Answers the whole request of a connection, and sends what the other side has room for. False
+ * where that could not be done. */
 static bool
-serve_request(struct fastcgi *fastcgi, int fd)
+answer_request(struct server_thread *self, struct connection *connection)
 {
-    struct buffer response = BUFFER_INIT(ANSWER_RESPONSE_MAX);
-    FCGX_Request fcgx;
+    struct fastcgi *fastcgi = self->fastcgi;
     struct answer answer;
-    const struct request request = {.source = &fcgx, .variable = param, .read = read_stdin};
+    bool is_sent;
 
-    (void)FCGX_InitRequest(&fcgx, -1, 0);
-    fcgx.keepConnection = 1; /* or FCGX_Accept_r would begin by closing it */
-    fcgx.ipcFd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (fcgx.ipcFd < 0 || FCGX_Accept_r(&fcgx) != 0)
+    if (!codec_answer(self->codec, fastcgi->webhook, &connection->intake.request, &answer,
+                      &connection->out))
         return false;
-    webhook_answer(fastcgi->webhook, &request, &answer);
-    if (answer_render(&answer, &response))
-        (void)FCGX_PutStr(response.bytes, (int)response.len, fcgx.out);
-    buffer_fini(&response);
-    if (atomic_load(&fastcgi->resting) >= RESTING_MAX || atomic_load(&fastcgi->stopping))
-        fcgx.keepConnection = 0;
-    FCGX_Finish_r(&fcgx);
+    if (!connection->intake.keep || atomic_load(&fastcgi->stopping))
+        connection->closes = true;
+    intake_next(&connection->intake, body_max(fastcgi));
+    connection->is_answered = true;
+    roster_renew(fastcgi->roster, connection);
+    is_sent = connection_send(connection);
     if (fastcgi->answered != NULL)
         fastcgi->answered(&answer, fastcgi->arg);
     answer_fini(&answer);
-    if (fcgx.ipcFd < 0)
+    return is_sent;
+}
+
+/* Has epoll wait for the connection's next bytes, or for room for its answer. */
+static bool
+watch_connection(struct fastcgi *fastcgi, struct connection *connection)
+{
+    struct epoll_event event = {.events = EPOLLONESHOT | EPOLLRDHUP, .data.ptr = connection};
+    int operation = connection->is_watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+
+    event.events |= connection_is_sent(connection) ? EPOLLIN : EPOLLOUT;
+    connection->is_watched = true;
+    roster_rest(fastcgi->roster, connection); /* from here on it may be another thread's */
+    return epoll_ctl(fastcgi->epoll_fd, operation, connection->fd, &event) == 0;
+}
+
+/* What has come is taken, what can be sent is sent. False where the connection is over. */
+static bool
+advance(struct server_thread *self, struct connection *connection)
+{
+    struct fastcgi *fastcgi = self->fastcgi;
+    enum intake_state before = connection->intake.state;
+
+    if (connection_is_sent(connection) &&
+        !connection_read(connection, self->room, sizeof self->room)) {
+        if (connection->intake.state == INTAKE_BROKEN)
+            roster_count_invalid(fastcgi->roster);
         return false;
-    (void)close(fcgx.ipcFd);
-    return true;
+    }
+    if (before == INTAKE_NOTHING && connection->intake.state != INTAKE_NOTHING)
+        roster_renew(fastcgi->roster, connection);
+    if (connection->intake.state == INTAKE_WHOLE && !answer_request(self, connection))
+        return false;
+    return connection_send(connection) && !(connection->closes && connection_is_sent(connection));
 }
 
-/* Lets a connection rest until bytes come. False where too many rest already. */
-static bool
-let_rest(struct fastcgi *fastcgi, int fd, int operation)
-{
-    struct epoll_event event = {.events = EPOLLIN | EPOLLRDHUP | EPOLLONESHOT, .data.fd = fd};
-    bool rests = false;
-
-    /* The lock makes this happen before what the thread does that takes the connection up, in
-     * set_in_hand: it may close it. */
-    (void)pthread_mutex_lock(&fastcgi->lock);
-    if (atomic_fetch_add(&fastcgi->resting, 1) < RESTING_MAX)
-        rests = epoll_ctl(fastcgi->epoll_fd, operation, fd, &event) == 0;
-    if (!rests)
-        (void)atomic_fetch_sub(&fastcgi->resting, 1);
-    (void)pthread_mutex_unlock(&fastcgi->lock);
-    return rests;
-}
-
-/* Answers the request that has begun to arrive on a connection, then keeps or closes it. */
+/* Goes on with a connection in hand, then lets it rest, or ends it. */
 static void
-serve_connection(struct server_thread *self, int fd, bool is_known_to_epoll)
+serve_connection(struct server_thread *self, struct connection *connection)
 {
-    bool keep;
+    struct roster *roster = self->fastcgi->roster;
 
-    set_in_hand(self, fd);
-    keep = serve_request(self->fastcgi, fd);
-    set_in_hand(self, -1);
-    if (!keep || !let_rest(self->fastcgi, fd, is_known_to_epoll ? EPOLL_CTL_MOD : EPOLL_CTL_ADD))
-        (void)close(fd);
+    if (advance(self, connection)) {
+        if (watch_connection(self->fastcgi, connection))
+            return;
+        roster_hold(roster, connection);
+    }
+    roster_leave(roster, connection);
 }
 
-static bool
-has_bytes(int fd)
+/* No descriptor, or no memory, is left for another connection. One of the oldest has to go. */
+static void
+make_room(struct fastcgi *fastcgi)
 {
-    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    struct pollfd poll_fd = {.fd = fastcgi->stop_fd, .events = POLLIN};
 
-    return poll(&poll_fd, 1, 0) > 0;
+    atomic_store(&fastcgi->exhausted, true);
+    if (!roster_break_oldest(fastcgi->roster))
+        (void)poll(&poll_fd, 1, EXHAUSTED_REST_MS);
 }
 
-/* Takes one new connection. One that says nothing yet must not hold a thread. */
 static void
 accept_connection(struct server_thread *self)
 {
     struct fastcgi *fastcgi = self->fastcgi;
-    const struct timeval timeout = {.tv_sec = IO_TIMEOUT_S};
-    int fd = accept4(fastcgi->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    int fd = accept4(fastcgi->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    struct connection *connection;
 
     if (fd < 0) {
-        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            struct pollfd poll_fd = {.fd = fastcgi->stop_fd, .events = POLLIN};
-
-            log_message(fastcgi->webhook->log, LOG_LEVEL_ERROR, "accept",
-                        "no connection can be taken: %s", strerror(errno));
-            (void)poll(&poll_fd, 1, EXHAUSTED_REST_MS);
-        }
+        if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            make_room(fastcgi);
         return; /* all else is a connection that went away, or another thread's by now */
     }
-    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
-    if (has_bytes(fd) || !let_rest(fastcgi, fd, EPOLL_CTL_ADD))
-        serve_connection(self, fd, false);
+    connection = connection_new(fd, body_max(fastcgi));
+    if (connection == NULL) {
+        (void)close(fd);
+        make_room(fastcgi);
+        return;
+    }
+    roster_join(fastcgi->roster, connection);
+    serve_connection(self, connection);
+}
+
+static bool
+is_stop(const struct fastcgi *fastcgi, const struct epoll_event *event)
+{
+    return event->data.ptr == &fastcgi->stop_fd;
+}
+
+static bool
+is_listener(const struct fastcgi *fastcgi, const struct epoll_event *event)
+{
+    return event->data.ptr == &fastcgi->listen_fd;
 }
 
 static void
-serve_event(struct server_thread *self, int fd)
+serve_event(struct server_thread *self, const struct epoll_event *event)
 {
-    if (fd == self->fastcgi->listen_fd) {
+    struct fastcgi *fastcgi = self->fastcgi;
+
+    if (is_listener(fastcgi, event)) {
         accept_connection(self);
-    } else if (fd != self->fastcgi->stop_fd) {
-        (void)atomic_fetch_sub(&self->fastcgi->resting, 1);
-        serve_connection(self, fd, true);
+    } else if (!is_stop(fastcgi, event)) {
+        roster_hold(fastcgi->roster, event->data.ptr);
+        serve_connection(self, event->data.ptr);
     }
 }
 
 /* What a web server has sent by now it does not send again, and GitHub would see a failure: so a
- * stop answers what has arrived. Two events are asked for, since one is always that of the stop
- * itself. */
+ * stop answers what has arrived, and what has begun to arrive. Two events are asked for, since one
+ * is always that of the stop itself. */
 static void
 drain(struct server_thread *self)
 {
-    int64_t until_ms = atomic_load(&self->fastcgi->drain_until_ms);
+    struct fastcgi *fastcgi = self->fastcgi;
+    int64_t drain_until_ms = atomic_load(&fastcgi->drain_until_ms);
+    int64_t stop_until_ms = atomic_load(&fastcgi->stop_until_ms);
     struct epoll_event events[2];
-    bool more = true;
+    bool is_over = false;
+    int64_t now_ms;
 
-    while (more && clock_monotonic_ms() < until_ms) {
-        int count = epoll_wait(self->fastcgi->epoll_fd, events, 2, 0);
+    while (!is_over && (now_ms = clock_monotonic_ms()) < stop_until_ms) {
+        int count = epoll_wait(fastcgi->epoll_fd, events, 2, 0);
+        bool served = false;
 
-        more = false;
         for (int i = 0; i < count; i++) {
-            more = more || events[i].data.fd != self->fastcgi->stop_fd;
-            serve_event(self, events[i].data.fd);
+            if (is_stop(fastcgi, &events[i]) ||
+                (is_listener(fastcgi, &events[i]) && now_ms >= drain_until_ms))
+                continue;
+            serve_event(self, &events[i]);
+            served = true;
+        }
+        if (!served) {
+            is_over = !roster_has_unfinished(fastcgi->roster);
+            (void)poll(NULL, 0, is_over ? 0 : STOP_LOOK_MS);
         }
     }
 }
@@ -234,18 +249,18 @@ serve(void *arg)
     /* One event at a time: a second would wait behind the first while another thread is free. */
     while (!atomic_load(&self->fastcgi->stopping)) {
         if (epoll_wait(self->fastcgi->epoll_fd, &event, 1, -1) == 1)
-            serve_event(self, event.data.fd);
+            serve_event(self, &event);
     }
     drain(self);
     return NULL;
 }
 
 static bool
-watch(struct fastcgi *fastcgi, int fd, uint32_t events)
+watch(struct fastcgi *fastcgi, int *fd, uint32_t events)
 {
-    struct epoll_event event = {.events = events, .data.fd = fd};
+    struct epoll_event event = {.events = events, .data.ptr = fd};
 
-    return epoll_ctl(fastcgi->epoll_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+    return epoll_ctl(fastcgi->epoll_fd, EPOLL_CTL_ADD, *fd, &event) == 0;
 }
 
 static bool
@@ -259,9 +274,12 @@ start_threads(struct fastcgi *fastcgi)
     while (fastcgi->threads != NULL && fastcgi->threads_len < wanted) {
         struct server_thread *thread = &fastcgi->threads[fastcgi->threads_len];
 
-        *thread = (struct server_thread){.fastcgi = fastcgi, .fd = -1};
-        if (pthread_create(&thread->thread, NULL, serve, thread) != 0)
+        thread->fastcgi = fastcgi;
+        thread->codec = codec_new();
+        if (thread->codec == NULL || pthread_create(&thread->thread, NULL, serve, thread) != 0) {
+            codec_free(thread->codec);
             break;
+        }
         fastcgi->threads_len++;
     }
     return fastcgi->threads_len > 0;
@@ -280,50 +298,48 @@ fastcgi_start(const struct webhook *webhook, int listen_fd, fastcgi_answered ans
                                 .arg = arg,
                                 .listen_fd = listen_fd,
                                 .epoll_fd = epoll_create1(EPOLL_CLOEXEC),
-                                .stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
-    (void)pthread_mutex_init(&fastcgi->lock, NULL);
+                                .stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+                                .roster = roster_new()};
     /* Non-blocking: the connection that woke several threads, or processes, is one's. */
-    if (fastcgi->epoll_fd < 0 || fastcgi->stop_fd < 0 || flags < 0 || FCGX_Init() != 0 ||
-        fcntl(listen_fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
-        !watch(fastcgi, listen_fd, EPOLLIN | EPOLLEXCLUSIVE) ||
-        !watch(fastcgi, fastcgi->stop_fd, EPOLLIN) || !start_threads(fastcgi)) {
+    if (fastcgi->epoll_fd < 0 || fastcgi->stop_fd < 0 || fastcgi->roster == NULL || flags < 0 ||
+        FCGX_Init() != 0 || fcntl(listen_fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
+        !watch(fastcgi, &fastcgi->listen_fd, EPOLLIN | EPOLLEXCLUSIVE) ||
+        !watch(fastcgi, &fastcgi->stop_fd, EPOLLIN) || !start_threads(fastcgi)) {
         fastcgi_stop(fastcgi, 0);
         return NULL;
     }
     return fastcgi;
 }
 
-/* Breaks the connections in hand whose request began before a moment. */
 static void
-break_begun_before(struct fastcgi *fastcgi, int64_t moment_ms)
+log_losses(struct fastcgi *fastcgi)
 {
-    (void)pthread_mutex_lock(&fastcgi->lock);
-    for (size_t i = 0; i < fastcgi->threads_len; i++) {
-        if (fastcgi->threads[i].fd >= 0 && fastcgi->threads[i].began_at_ms < moment_ms)
-            (void)shutdown(fastcgi->threads[i].fd, SHUT_RDWR);
-    }
-    (void)pthread_mutex_unlock(&fastcgi->lock);
+    const struct webhook *webhook = fastcgi->webhook;
+    struct roster_losses losses;
+    struct log_line line;
+
+    if (atomic_exchange(&fastcgi->exhausted, false))
+        log_message(webhook->log, LOG_LEVEL_ERROR, "accept",
+                    "no descriptor or no memory was left for another connection");
+    roster_take_losses(fastcgi->roster, &losses);
+    if (losses.crowded + losses.late + losses.invalid == 0)
+        return;
+    log_begin(&line, LOG_LEVEL_WARNING, "connections");
+    log_number(&line, "crowded", (int64_t)losses.crowded);
+    log_number(&line, "late", (int64_t)losses.late);
+    log_number(&line, "invalid", (int64_t)losses.invalid);
+    log_end(webhook->log, &line);
+    fastcgi->losses_after_ms = clock_monotonic_ms() + LOSSES_EVERY_MS;
 }
 
 void
 fastcgi_tick(struct fastcgi *fastcgi)
 {
-    break_begun_before(fastcgi, clock_monotonic_ms() - REQUEST_TIMEOUT_MS);
-}
+    int64_t now_ms = clock_monotonic_ms();
 
-/* Waits for a thread for a moment. */
-static bool
-join_shortly(pthread_t thread)
-{
-    struct timespec until;
-
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += JOIN_MS * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000L;
-    }
-    return pthread_timedjoin_np(thread, NULL, &until) == 0;
+    roster_break_begun_before(fastcgi->roster, now_ms - REQUEST_TIMEOUT_MS);
+    if (now_ms >= fastcgi->losses_after_ms)
+        log_losses(fastcgi);
 }
 
 void
@@ -332,21 +348,19 @@ fastcgi_stop(struct fastcgi *fastcgi, int64_t deadline_ms)
     if (fastcgi == NULL)
         return;
     atomic_store(&fastcgi->drain_until_ms, clock_monotonic_ms() + STOP_DRAIN_MS);
+    atomic_store(&fastcgi->stop_until_ms, deadline_ms);
     atomic_store(&fastcgi->stopping, true);
     if (fastcgi->stop_fd >= 0)
         (void)eventfd_write(fastcgi->stop_fd, 1);
     for (size_t i = 0; i < fastcgi->threads_len; i++) {
-        while (!join_shortly(fastcgi->threads[i].thread)) {
-            /* Again each time: a thread may have taken up another that is no better. */
-            if (clock_monotonic_ms() >= deadline_ms)
-                break_begun_before(fastcgi, INT64_MAX);
-        }
+        (void)pthread_join(fastcgi->threads[i].thread, NULL);
+        codec_free(fastcgi->threads[i].codec);
     }
     if (fastcgi->stop_fd >= 0)
         (void)close(fastcgi->stop_fd);
     if (fastcgi->epoll_fd >= 0)
         (void)close(fastcgi->epoll_fd);
-    (void)pthread_mutex_destroy(&fastcgi->lock);
+    roster_free(fastcgi->roster);
     free(fastcgi->threads);
     free(fastcgi);
 }

@@ -1,9 +1,9 @@
 /*
- * The FastCGI side: a few threads, each reading one request and answering it.
+ * The FastCGI side: a few threads, each answering one request at a time.
  *
- * A thread belongs to a request, never to a connection. Connections that a web server keeps open
- * (fastcgi_keep_conn) rest in an epoll set between requests, so that any number of them starves
- * nobody. SPDX-License-Identifier: MIT
+ * A thread belongs to a request that has come whole, never to a connection: those of which nothing
+ * or not everything has come, or that do not take their answer, rest in an epoll set, so that no
+ * number of them starves anybody. SPDX-License-Identifier: MIT
  */
 #ifndef SERVE_FASTCGI_H
 #define SERVE_FASTCGI_H
@@ -21,14 +21,14 @@ typedef void (*fastcgi_answered)(const struct answer *answer, void *arg);
 struct fastcgi *fastcgi_start(const struct webhook *webhook, int listen_fd,
                               fastcgi_answered answered, void *arg);
 
-/* Breaks connections whose request is not done after half a minute, however slowly it drips. To be
- * called every second or so. */
+/* Breaks connections whose request is not done after half a minute, however slowly it drips, and
+ * logs how many were broken. To be called every second or so, from one thread. */
 void fastcgi_tick(struct fastcgi *fastcgi);
 
 /*
- * Answers what has arrived by now, takes no more, lets requests in hand end until `deadline_ms` (of
- * clock_monotonic_ms), then breaks their connections, waits for the threads, and frees. NULL is
- * fine. Connections at rest stay open until the process ends.
+ * Answers what has arrived by now, and what has begun to arrive, until `deadline_ms` (of
+ * clock_monotonic_ms) at most; waits for the threads, and frees. NULL is fine. Connections at rest
+ * stay open until the process ends.
  */
 void fastcgi_stop(struct fastcgi *fastcgi, int64_t deadline_ms);
 
