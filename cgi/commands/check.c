@@ -15,6 +15,7 @@
 #include "commands/check_online.h"
 #include "commands/command.h"
 #include "commands/common.h"
+#include "harden/filter.h"
 #include "ledger/secret_use.h"
 #include "text/span.h"
 
@@ -164,6 +165,20 @@ summarize_secrets(const struct config *config)
     }
 }
 
+/* Whether `serve` will have its filter. Only told: it serves without as well. */
+static void
+summarize_filter(const struct config *config)
+{
+    struct rh_reason reason;
+
+    if (!config->server.syscall_filter)
+        (void)printf("filter   off: syscall_filter = no\n");
+    else if (filter_is_possible(&reason))
+        (void)printf("filter   on: serve is refused the system calls that it has no use for\n");
+    else
+        (void)printf("filter   not possible: %s\n", reason.text);
+}
+
 static void
 summarize(const struct config *config)
 {
@@ -181,6 +196,7 @@ summarize(const struct config *config)
             (void)printf(", %" PRId64 " of them pending", pool->max_pending);
         (void)printf("\n");
     }
+    summarize_filter(config);
     summarize_secrets(config);
 }
 

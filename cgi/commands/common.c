@@ -9,24 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <curl/curl.h>
 
+#include "harden/process.h"
 #include "serve/webhook.h"
 #include "text/escape.h"
-
-/* A crash must not write secrets to a disk, nor another process of the same user read them. */
-static void
-keep_secrets_in(void)
-{
-    const struct rlimit none = {0};
-
-    (void)setrlimit(RLIMIT_CORE, &none);
-    (void)prctl(PR_SET_DUMPABLE, 0);
-}
 
 /* Tells every problem. */
 static void
@@ -43,7 +32,7 @@ common_config(const struct invocation *invocation, enum config_use use)
     struct problems problems = {0};
     struct config *config;
 
-    keep_secrets_in();
+    process_harden();
     config = config_load(invocation->config_path, getenv, use, &problems);
     print_problems(&problems);
     problems_fini(&problems);
@@ -71,7 +60,7 @@ common_config_at_best(const struct invocation *invocation, struct rh_reason *mis
     struct config *config;
 
     missing->text[0] = '\0';
-    keep_secrets_in();
+    process_harden();
     config = config_load(invocation->config_path, getenv, CONFIG_WHOLE, &problems);
     if (config != NULL)
         print_problems(&problems);

@@ -18,6 +18,7 @@
 #include "commands/reload.h"
 #include "config/values.h"
 #include "dispatch/dispatcher.h"
+#include "harden/filter.h"
 #include "ledger/gate.h"
 #include "metrics/meter.h"
 #include "serve/cgi.h"
@@ -79,8 +80,27 @@ wake_dispatcher(const struct answer *answer, void *arg)
         dispatcher_wake(arg);
 }
 
+/* The last step before the first request, in the one thread that there is by then. Where it cannot
+ * be had, it is done without: it is one wall of several, and jobs wait for their runners. */
+static bool
+filter_syscalls(const struct workplace *place)
+{
+    struct setup *setup = current_take(place->setups);
+    bool is_wanted = setup->config->server.syscall_filter, is_on = false;
+    struct rh_reason reason;
+
+    current_return(place->setups, setup);
+    if (is_wanted) {
+        is_on = filter_apply(&reason);
+        if (!is_on)
+            log_message(place->log, LOG_LEVEL_WARNING, "syscall_filter",
+                        "system calls are not filtered: %s", reason.text);
+    }
+    return is_on;
+}
+
 static void
-log_start(const struct workplace *place, const struct listener *listener)
+log_start(const struct workplace *place, const struct listener *listener, bool is_filtered)
 {
     struct setup *setup = current_take(place->setups);
     struct log_line line;
@@ -91,6 +111,7 @@ log_start(const struct workplace *place, const struct listener *listener)
     log_text(&line, "receiver", ledger_receiver(place->ledger));
     log_number(&line, "pid", getpid());
     log_number(&line, "pools", (int64_t)setup->config->pools_len);
+    log_text(&line, "syscall_filter", is_filtered ? "on" : "off");
     log_end(place->log, &line);
     current_return(place->setups, setup);
 }
@@ -131,6 +152,7 @@ run(struct workplace *place, const struct invocation *invocation, const struct l
     const sigset_t *signals)
 {
     const struct webhook webhook = workplace_webhook(place);
+    bool is_filtered = filter_syscalls(place);
     struct dispatcher *dispatcher =
         dispatcher_new(place->setups, place->ledger, place->log, meter_observer(place->meter));
     struct fastcgi *fastcgi = NULL;
@@ -143,7 +165,7 @@ run(struct workplace *place, const struct invocation *invocation, const struct l
         log_message(place->log, LOG_LEVEL_ERROR, "start", "the threads could not be started: %s",
                     strerror(errno));
     } else {
-        log_start(place, listener);
+        log_start(place, listener, is_filtered);
         while (signal_number == 0 || signal_number == SIGHUP) {
             int64_t wait_ms;
 
@@ -214,6 +236,7 @@ serve_cgi(const struct workplace *place)
     sigset_t signals;
 
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)filter_syscalls(place);
     cgi_answer(&webhook, &answer);
     /* From before the web server has the answer: some (lighttpd is one) end their CGI program when
      * they have it. Not from the beginning: one that waits for a body may be ended. */

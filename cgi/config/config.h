@@ -127,8 +127,9 @@ struct server_config {
     char *socket_group; /* NULL where not set */
     int64_t threads;
     int64_t dispatchers;
-    int64_t max_body; /* bytes */
-    char *log_file;   /* NULL for standard error */
+    bool syscall_filter; /* harden/filter.h */
+    int64_t max_body;    /* bytes */
+    char *log_file;      /* NULL for standard error */
     char *runner_prefix;
     int64_t retention_d; /* days for which ended jobs are kept */
     int64_t retry_initial_s;

@@ -43,6 +43,7 @@ const struct key config_keys[] = {
            .is_fixed = true),
     SERVER("dispatchers", VALUE_NUMBER, dispatchers, .min = 1, .max = 64, .fallback = "4",
            .is_fixed = true),
+    SERVER("syscall_filter", VALUE_BOOL, syscall_filter, .fallback = "yes", .is_fixed = true),
     SERVER("max_body", VALUE_NUMBER, max_body, .min = 1024, .max = 26214400, .fallback = "1048576"),
     SERVER("log_file", VALUE_PATH, log_file),
     /* The rest of a runner's name is 8 + 16 + 10 digits and 3 dashes; GitHub takes 64. */
@@ -273,10 +274,19 @@ key_set(const struct key *key, void *base, const char *text, bool is_file, struc
     return false;
 }
 
-static bool
-is_number(const struct key *key)
+/* The size of a member without anything behind it; 0 of a text. */
+static size_t
+plain_size(const struct key *key)
 {
-    return key->kind == VALUE_NUMBER || key->kind == VALUE_MODE;
+    switch (key->kind) {
+    case VALUE_NUMBER:
+    case VALUE_MODE:
+        return sizeof(int64_t);
+    case VALUE_BOOL:
+        return sizeof(bool);
+    default:
+        return 0;
+    }
 }
 
 bool
@@ -285,8 +295,8 @@ key_same(const struct key *key, const void *one, const void *other)
     const void *members[] = {(const char *)one + key->offset, (const char *)other + key->offset};
     const char *texts[2];
 
-    if (is_number(key))
-        return *(const int64_t *)members[0] == *(const int64_t *)members[1];
+    if (plain_size(key) > 0)
+        return memcmp(members[0], members[1], plain_size(key)) == 0;
     for (size_t i = 0; i < 2; i++)
         texts[i] = *(char *const *)members[i];
     if (texts[0] == NULL || texts[1] == NULL)
@@ -302,8 +312,8 @@ key_copy(const struct key *key, void *to, const void *from)
     const char *text;
     char *copy;
 
-    if (is_number(key)) {
-        *(int64_t *)member = *(const int64_t *)source;
+    if (plain_size(key) > 0) {
+        memcpy(member, source, plain_size(key));
         return true;
     }
     text = *(char *const *)source;

@@ -45,7 +45,8 @@ struct key {
     const char *fallback;       /* the default, as it would stand in the file; NULL for none */
     const char *environment;    /* the variable that overrides it; NULL for none */
     bool required;
-    bool is_fixed; /* from the start to the end of a process: a text or a number of [server] */
+    bool is_fixed; /* from the start to the end of a process: a text, a number or a
+                      yes or no of [server] */
 };
 
 /* Most keys that the table may come to have. */

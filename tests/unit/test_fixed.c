@@ -62,6 +62,9 @@ what_needs_a_restart_keeps_its_value(void **state)
         {"socket_group = a\n", "socket_group = b\n", "socket_group "},
         {"threads = 3\n", "threads = 5\n", "threads "},
         {"", "dispatchers = 5\n", "dispatchers "},
+        {"", "syscall_filter = no\n", "syscall_filter "},
+        {"syscall_filter = no\n", "syscall_filter = yes\n", "syscall_filter "},
+        {"", "syscall_filter = yes\n", ""},
         {"ledger = /a\nthreads = 2\n", "ledger = /b\nthreads = 1\n", "ledger threads "},
         {"ledger = /a\nlisten = unix:/a\nsocket_group = a\nthreads = 7\n",
          "ledger = /a\nlisten = unix:/a\nsocket_group = a\nthreads = 7\n", ""},
@@ -107,7 +110,7 @@ what_does_not_follows_the_file(void **state)
 
 /* key_same and key_copy know these kinds. */
 static void
-fixed_keys_are_texts_and_numbers_of_the_server(void **state)
+fixed_keys_are_texts_numbers_and_switches_of_the_server(void **state)
 {
     (void)state;
     for (size_t i = 0; i < config_keys_len; i++) {
@@ -118,7 +121,7 @@ fixed_keys_are_texts_and_numbers_of_the_server(void **state)
         assert_row(strcmp(key->section, "server") == 0, key->name);
         assert_row(key->kind == VALUE_NUMBER || key->kind == VALUE_MODE ||
                        key->kind == VALUE_PATH || key->kind == VALUE_LISTEN ||
-                       key->kind == VALUE_NAME,
+                       key->kind == VALUE_NAME || key->kind == VALUE_BOOL,
                    key->name);
     }
 }
@@ -129,7 +132,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(what_needs_a_restart_keeps_its_value, scratch_clear),
         cmocka_unit_test_setup(what_does_not_follows_the_file, scratch_clear),
-        cmocka_unit_test(fixed_keys_are_texts_and_numbers_of_the_server),
+        cmocka_unit_test(fixed_keys_are_texts_numbers_and_switches_of_the_server),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }
