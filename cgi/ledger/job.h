@@ -28,6 +28,14 @@ enum job_origin job_origin_parse(const char *text);
 #define JOB_ENDED "('done', 'failed', 'expired', 'refused')"
 #define JOB_ACTIVE "('queued', 'assigned', 'running')"
 
+/* The pools that jobs wait in, as the table waiting (pool) of a WITH. Each is a step down the index
+ * job_due: what waits is not counted through. */
+#define JOB_WAITING_POOLS                                                             \
+    "WITH RECURSIVE step (pool) AS (SELECT min(pool) FROM job WHERE state = 'queued'" \
+    " UNION ALL SELECT (SELECT min(q.pool) FROM job q WHERE q.state = 'queued'"       \
+    " AND q.pool > step.pool) FROM step WHERE step.pool IS NOT NULL),"                \
+    " waiting AS (SELECT pool FROM step WHERE pool IS NOT NULL)"
+
 /* One row, as it was read. Texts are owned and never NULL, but where it says so. */
 struct job {
     int64_t id;

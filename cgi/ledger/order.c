@@ -72,27 +72,36 @@ order_limits(const struct order_limit *limits, size_t len)
     "coalesce(" LIMIT(limits, "owner") ", substr(j.repository, 1, instr(j.repository, '/') - 1))"
 
 /*
- * Whether a job j can be taken up: its pool is not one of the full ones, a JSON array; the account
- * that serves it is not left alone; and no other order is finding out whose code its run has. One
- * whose dispatch may have reached Nomad has its place already. `state <> 'gone'` is for the index.
+ * Whether a job j can be taken up where its pool has room, or its runner has its place already: it
+ * is due, the account that serves it is not left alone, and no other order is finding out whose
+ * code its run has. `state <> 'gone'` is for the index.
  */
-#define CAN_BE_TAKEN(full, limits, now_ms)                                                       \
-    "(j.pool NOT IN (SELECT value FROM json_each(" full ")) OR EXISTS (SELECT 1 FROM"            \
-    " runner o WHERE o.job_id = j.id AND o.state <> 'gone'"                                      \
-    " AND o.state IN ('minting', 'sent') AND o.sent_at_ms > 0))"                                 \
-    " AND NOT " GATE_OWNER_IS_SHUT(                                                              \
-        OWNER(limits),                                                                           \
-        now_ms) " AND (j.origin <> '' OR coalesce(" LIMIT(limits,                                \
-                                                          "asks") ", 0) = 0 OR NOT EXISTS"       \
-                                                                  " (SELECT 1 FROM job s JOIN "  \
-                                                                  "runner o ON o.job_id = s.id " \
-                                                                  "AND o.state <> 'gone'"        \
-                                                                  " AND o.lease_owner IS NOT "   \
-                                                                  "NULL WHERE s.run_id = "       \
-                                                                  "j.run_id AND s.repository = " \
-                                                                  "j.repository"                 \
-                                                                  " AND s.origin = '' AND "      \
+#define CAN_BE_TAKEN(limits, now_ms)                                                               \
+    "j.state = 'queued' AND j.next_attempt_at_ms <= " now_ms " AND NOT " GATE_OWNER_IS_SHUT(       \
+        OWNER(limits),                                                                             \
+        now_ms) " AND (j.origin <> '' OR coalesce(" LIMIT(limits,                                  \
+                                                          "asks") ", 0) = 0"                       \
+                                                                  " OR NOT EXISTS (SELECT 1 FROM " \
+                                                                  "job s JOIN runner o ON "        \
+                                                                  "o.job_id = s.id"                \
+                                                                  " AND o.state <> 'gone' AND "    \
+                                                                  "o.lease_owner IS NOT NULL"      \
+                                                                  " WHERE s.run_id = j.run_id "    \
+                                                                  "AND s.repository = "            \
+                                                                  "j.repository"                   \
+                                                                  " AND s.origin = '' AND "        \
                                                                   "s.state = 'assigned'))"
+
+/* The jobs whose dispatch may have reached Nomad: they have their place, in a full pool too. */
+#define SENT_JOBS                                                         \
+    "runner o CROSS JOIN job j ON j.id = o.job_id WHERE o.sent_at_ms > 0" \
+    " AND o.state IN ('minting', 'sent')"
+
+/* The pools that jobs wait in, but for the full ones, a JSON array. */
+#define ROOMY_POOLS(full)                                                                       \
+    JOB_WAITING_POOLS ", roomy AS (SELECT"                                                      \
+                      " pool FROM waiting WHERE pool NOT IN (SELECT value FROM json_each(" full \
+                      ")))"
 
 /* The pools that have no room for another runner, as a JSON array, which the caller frees. A runner
  * whose child is over takes none, though its registration may have to be waited for. One that was
@@ -127,34 +136,85 @@ find_full(struct ledger_txn *txn, const struct order_look *look, char **full)
     return *full == NULL ? LEDGER_NO_MEMORY : LEDGER_OK;
 }
 
-/* Repositories in turn, and within one the oldest first. The order by name only makes equal turns
- * definite, so that the index on turns answers without sorting. */
+/* Of a claim that may ask GitHub nothing, whether all that a job j needs is at hand: ?2 is NULL for
+ * one that may. */
+#define IS_PROVIDED_FOR                                                    \
+    "(?2 IS NULL OR EXISTS (SELECT 1 FROM json_each(?2) t"                 \
+    " WHERE t.value ->> 'pool' = j.pool"                                   \
+    " AND (t.value ->> 'repository') COLLATE NOCASE IN ('', j.repository)" \
+    " AND (t.value ->> 'owner') COLLATE NOCASE IN"                         \
+    " ('', substr(j.repository, 1, instr(j.repository, '/') - 1))))"
+
+static enum ledger_error
+pick_by(struct statement *statement, const struct order_claim *claim, bool without_github,
+        const char *full, int64_t *id)
+{
+    int code;
+
+    bind_number(statement, claim->now_ms);
+    bind_text(statement, without_github ? claim->tokens : NULL);
+    bind_text(statement, claim->limits);
+    if (full != NULL)
+        bind_text(statement, full);
+    code = statement_step(statement);
+    if (code == SQLITE_DONE)
+        return LEDGER_NOT_FOUND;
+    if (code == SQLITE_ROW)
+        *id = read_number(statement);
+    return txn_error(code);
+}
+
+/* A job whose dispatch may have reached Nomad goes first: a runner may be waiting for it there. */
+static enum ledger_error
+pick_sent(struct ledger_txn *txn, const struct order_claim *claim, bool without_github, int64_t *id)
+{
+    struct statement statement =
+        txn_prepare(txn, "SELECT j.id FROM " SENT_JOBS
+                         " AND " CAN_BE_TAKEN("?3", "?1") " AND " IS_PROVIDED_FOR
+                                                          " ORDER BY j.created_at_ms, j.id"
+                                                          " LIMIT 1");
+
+    return pick_by(&statement, claim, without_github, NULL, id);
+}
+
+/* Repositories in turn, and within one the oldest first. Of a thousand jobs that wait in one
+ * repository and pool only the first is read, of those in a full pool none: both by the index
+ * job_waiting. */
+static enum ledger_error
+pick_new(struct ledger_txn *txn, const struct order_claim *claim, bool without_github,
+         const char *full, int64_t *id)
+{
+    struct statement statement = txn_prepare(
+        txn, ROOMY_POOLS("?4") " SELECT w.id FROM repository p CROSS JOIN roomy"
+                               " CROSS JOIN job w ON w.id = (SELECT j.id FROM job j"
+                               " WHERE j.pool = roomy.pool AND j.repository = p.name"
+                               " AND " CAN_BE_TAKEN(
+                                   "?3", "?1") " AND " IS_PROVIDED_FOR
+                                               " ORDER BY j.created_at_ms, j.id LIMIT 1)"
+                                               " ORDER BY p.turn, p.name, w.created_at_ms, w.id"
+                                               " LIMIT 1");
+
+    return pick_by(&statement, claim, without_github, full, id);
+}
+
 static enum ledger_error
 pick(struct ledger_txn *txn, const struct order_claim *claim, bool without_github, const char *full,
      struct job *job)
 {
-    struct statement statement = txn_prepare(
-        txn, "SELECT " JOB_COLUMNS " FROM repository p CROSS JOIN job j"
-             " ON j.repository = p.name LEFT JOIN runner r ON r.name = j.runner"
-             " WHERE j.state = 'queued' AND j.next_attempt_at_ms <= ?1"
-             " AND (?2 IS NULL OR EXISTS (SELECT 1 FROM json_each(?2) t"
-             " WHERE t.value ->> 'pool' = j.pool"
-             " AND (t.value ->> 'repository') COLLATE NOCASE IN ('', p.name)"
-             " AND (t.value ->> 'owner') COLLATE NOCASE IN"
-             " ('', substr(p.name, 1, instr(p.name, '/') - 1))))"
-             " AND " CAN_BE_TAKEN("?3", "?4",
-                                  "?1") " ORDER BY p.turn, p.name, j.created_at_ms, j.id LIMIT 1");
+    struct statement statement =
+        txn_prepare(txn, "SELECT " JOB_COLUMNS " FROM " JOB_TABLES " WHERE j.id = ?1");
+    int64_t id = 0;
+    enum ledger_error error = pick_sent(txn, claim, without_github, &id);
     int code;
 
-    bind_number(&statement, claim->now_ms);
-    bind_text(&statement, without_github ? claim->tokens : NULL);
-    bind_text(&statement, full);
-    bind_text(&statement, claim->limits);
+    if (error == LEDGER_NOT_FOUND)
+        error = pick_new(txn, claim, without_github, full, &id);
+    if (error != LEDGER_OK)
+        return error;
+    bind_number(&statement, id);
     code = statement_step(&statement);
-    if (code == SQLITE_DONE)
-        return LEDGER_NOT_FOUND;
     if (code != SQLITE_ROW)
-        return txn_error(code);
+        return code == SQLITE_DONE ? LEDGER_NOT_FOUND : txn_error(code);
     return job_read(&statement, job) ? LEDGER_OK : LEDGER_NO_MEMORY;
 }
 
@@ -302,8 +362,12 @@ order_is_due(struct ledger_txn *txn, void *arg)
 {
     const struct order_look *look = arg;
     struct statement statement = txn_prepare(
-        txn, "SELECT 1 FROM job j WHERE j.state = 'queued' AND j.next_attempt_at_ms <= ?1"
-             " AND " CAN_BE_TAKEN("?2", "?3", "?1") " LIMIT 1");
+        txn, ROOMY_POOLS("?2") " SELECT 1 FROM roomy CROSS JOIN job j"
+                               " ON j.pool = roomy.pool"
+                               " WHERE " CAN_BE_TAKEN("?3", "?1") " UNION ALL"
+                                                                  " SELECT 1 FROM " SENT_JOBS
+                                                                  " AND " CAN_BE_TAKEN(
+                                                                      "?3", "?1") " LIMIT 1");
     char *full;
     enum ledger_error error = find_full(txn, look, &full);
     int code;

@@ -327,8 +327,23 @@ static const char schema_status[] =
 
     "PRAGMA user_version = 6;";
 
-static const char *const schemas[] = {schema_1,          schema_2,       schema_3,
-                                      schema_secret_use, schema_metrics, schema_status};
+/* What a claim asks of: how many runners a pool has and which jobs wait where it has room, however
+ * many others wait or live. */
+static const char schema_claim[] =
+    "DROP INDEX job_waiting;"
+    "DROP INDEX job_due;"
+    "CREATE INDEX job_waiting ON job (pool, repository, created_at_ms, id)"
+    "  WHERE state = 'queued';"
+    "CREATE INDEX job_due ON job (pool, next_attempt_at_ms) WHERE state = 'queued';"
+    "DROP INDEX runner_pool;"
+    "CREATE INDEX runner_pool ON runner"
+    "  (pool, ended_at_ms, sent_at_ms, lease_owner, placed_at_ms, state) WHERE state <> 'gone';"
+    "CREATE INDEX runner_unsettled ON runner (job_id) WHERE state IN ('minting', 'sent');"
+
+    "PRAGMA user_version = 7;";
+
+static const char *const schemas[] = {schema_1,       schema_2,      schema_3,    schema_secret_use,
+                                      schema_metrics, schema_status, schema_claim};
 _Static_assert(sizeof schemas / sizeof schemas[0] == SCHEMA_VERSION, "a step to every version");
 
 int

@@ -8,7 +8,7 @@
 #include <sqlite3.h>
 
 /* The version that this program reads and writes, kept in the file as SQLite's user_version. */
-#define SCHEMA_VERSION 6
+#define SCHEMA_VERSION 7
 
 /* Makes or upgrades the tables, in one transaction. Returns SQLITE_OK, and `*version` is what the
  * file has after it: over SCHEMA_VERSION where a newer program made it, and nothing was changed; or

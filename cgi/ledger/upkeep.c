@@ -144,7 +144,9 @@ purge(struct ledger_txn *txn, struct upkeep *upkeep)
 }
 
 /* The times that rows are due at, each with its index: ?1 is the furthest that they can be. */
-#define AHEAD_JOBS "job WHERE state = 'queued' AND next_attempt_at_ms > ?1"
+#define AHEAD_JOBS                                \
+    "waiting JOIN job ON job.pool = waiting.pool" \
+    " WHERE state = 'queued' AND next_attempt_at_ms > ?1"
 #define AHEAD_RUNNERS \
     "runner WHERE state IN ('live', 'retiring', 'busy', 'leaving') AND audit_at_ms > ?1"
 #define AHEAD_RUNNING "job WHERE audit_at_ms > 0 AND audit_at_ms > ?1"
@@ -158,7 +160,8 @@ static enum ledger_error
 pull_back(struct ledger_txn *txn, struct upkeep *upkeep)
 {
     static const char *const pulls[] = {
-        "UPDATE job SET next_attempt_at_ms = 0 WHERE id IN (SELECT id FROM " AHEAD_JOBS ")",
+        JOB_WAITING_POOLS " UPDATE job SET next_attempt_at_ms = 0"
+                          " WHERE id IN (SELECT id FROM " AHEAD_JOBS ")",
         "UPDATE runner SET audit_at_ms = ?2 WHERE name IN (SELECT name FROM " AHEAD_RUNNERS ")",
         "UPDATE job SET audit_at_ms = ?2 WHERE id IN (SELECT id FROM " AHEAD_RUNNING ")",
         "UPDATE repository SET discover_at_ms = ?2 WHERE name IN (SELECT name "
@@ -185,12 +188,12 @@ pull_back(struct ledger_txn *txn, struct upkeep *upkeep)
 static enum ledger_error
 find_ahead(struct ledger_txn *txn, const struct upkeep *upkeep, bool *found)
 {
-    struct statement statement = txn_prepare(txn, "SELECT EXISTS (SELECT 1 FROM " AHEAD_JOBS
-                                                  ") OR EXISTS (SELECT 1 FROM " AHEAD_RUNNERS
-                                                  ") OR EXISTS (SELECT 1 FROM " AHEAD_RUNNING
-                                                  ") OR EXISTS (SELECT 1 FROM " AHEAD_REPOSITORIES
-                                                  ") OR EXISTS (SELECT 1 FROM " AHEAD_UPSTREAMS
-                                                  ") OR EXISTS (SELECT 1 FROM " AHEAD_HOOKS ")");
+    struct statement statement = txn_prepare(
+        txn, JOB_WAITING_POOLS
+        " SELECT EXISTS (SELECT 1 FROM " AHEAD_JOBS ") OR EXISTS (SELECT 1 FROM " AHEAD_RUNNERS
+        ") OR EXISTS (SELECT 1 FROM " AHEAD_RUNNING ") OR EXISTS (SELECT 1 FROM " AHEAD_REPOSITORIES
+        ") OR EXISTS (SELECT 1 FROM " AHEAD_UPSTREAMS ") OR EXISTS (SELECT 1 FROM " AHEAD_HOOKS
+        ")");
     int code;
 
     bind_number(&statement, upkeep->now_ms + upkeep->horizon_ms);
@@ -236,8 +239,10 @@ upkeep_due(struct ledger_txn *txn, void *arg)
 {
     struct upkeep *upkeep = arg;
     struct statement due =
-        txn_prepare(txn, "SELECT coalesce(min(next_attempt_at_ms), 9223372036854775807) FROM job"
-                         " WHERE state = 'queued'");
+        txn_prepare(txn, JOB_WAITING_POOLS
+                    " SELECT coalesce(min((SELECT min(next_attempt_at_ms) FROM job"
+                    " WHERE state = 'queued' AND job.pool = waiting.pool)), 9223372036854775807)"
+                    " FROM waiting");
     struct statement waiting =
         txn_prepare(txn, "SELECT coalesce(min(created_at_ms), 9223372036854775807) FROM job"
                          " WHERE state = 'queued'");

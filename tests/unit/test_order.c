@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "ledger/order.h"
+#include "ledger/statement.h"
 #include "ledger/upkeep.h"
 
 #define LEASE_MS 60000
@@ -947,6 +948,100 @@ room_goes_to_repositories_in_turn(void **state)
     }
 }
 
+/* Its runner may be waiting for it in Nomad: whose turn it is comes after. */
+static void
+what_may_have_been_sent_goes_first(void **state)
+{
+    struct order order;
+    bool wanted;
+
+    enter(*state, 1, "o/r", 50);
+    enter(*state, 2, "o/r", 100);
+    enter(*state, 3, "o/other", 200);
+    change(*state, "UPDATE job SET next_attempt_at_ms = 1769903999001 WHERE id <> 1");
+    assert_int_equal(claim_at(*state, NOW_MS, &order), LEDGER_OK);
+    assert_int_equal(send(*state, &order, &wanted), LEDGER_OK);
+    assert_int_equal(fail_order(*state, &order, 0), LEDGER_OK);
+    order_fini(&order);
+    change(*state, "UPDATE job SET next_attempt_at_ms = 0");
+    for (int64_t id = 1; id <= 3; id++)
+        assert_int_equal(next_within(*state, 9, 0), id == 1 ? 1 : 5 - id);
+}
+
+/* What the statements of a claim that takes nothing, and of the look before it, cost SQLite. */
+struct claim_cost {
+    struct order_claim claim;
+    struct order_look look;
+    int steps;
+};
+
+static enum ledger_error
+measure_claim(struct ledger_txn *txn, void *arg)
+{
+    struct claim_cost *cost = arg;
+    enum ledger_error error = order_is_due(txn, &cost->look);
+
+    assert_true(error == LEDGER_OK || error == LEDGER_NOT_FOUND);
+    error = order_claim(txn, &cost->claim);
+    assert_true(error == LEDGER_OK || error == LEDGER_NOT_FOUND);
+    cost->steps = 0;
+    for (size_t i = 0; i < txn->prepared_len; i++)
+        cost->steps += sqlite3_stmt_status(txn->prepared[i].handle, SQLITE_STMTSTATUS_VM_STEP, 1);
+    order_fini(cost->claim.out);
+    return LEDGER_FAILED; /* it is undone */
+}
+
+static int
+steps_of_claim(struct ledger *ledger, int64_t max_runners)
+{
+    const struct order_limit limit = {.pool = "linux", .max_runners = max_runners};
+    char *limits = order_limits(&limit, 1);
+    struct order order;
+    struct claim_cost cost = {.claim = {.owner = ledger_owner(ledger),
+                                        .receiver = ledger_receiver(ledger),
+                                        .prefix = "runhook",
+                                        .now_ms = NOW_MS,
+                                        .lease_until_ms = NOW_MS + LEASE_MS,
+                                        .limits = limits,
+                                        .tokens = "[]",
+                                        .out = &order},
+                              .look = {.now_ms = NOW_MS, .limits = limits}};
+
+    /* Twice: the statements are prepared by the first. */
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(ledger_write(ledger, measure_claim, &cost, NULL), LEDGER_FAILED);
+    free(limits);
+    return cost.steps;
+}
+
+static void
+what_waits_is_not_counted_through_by_a_claim(void **state)
+{
+    static const char more[] =
+        "INSERT INTO job SELECT 1000 + n, j.repository, j.repository_short, j.repository_url, "
+        "j.fork,"
+        " j.private, j.run_id, j.run_attempt, j.name, j.workflow_name, j.head_branch, j.html_url,"
+        " j.labels, j.installation_id, j.pool, j.delivery, j.state, j.conclusion, j.runner,"
+        " j.attempts, j.lost, j.next_attempt_at_ms, j.held_by, j.last_error, j.origin,"
+        " j.audit_at_ms, j.audits, j.created_at_ms, j.received_at_ms, j.changed_at_ms,"
+        " j.started_at_ms FROM job j, (WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL"
+        " SELECT n + 1 FROM c WHERE n < 2000) SELECT n FROM c) WHERE j.id = 1";
+    static const int64_t max_runners[] = {1, 100}; /* a full pool, and one with room */
+
+    for (size_t i = 0; i < COUNT(max_runners); i++) {
+        int few, many;
+
+        change(*state, "DELETE FROM runner; DELETE FROM job");
+        enter(*state, 1, "o/r", 10);
+        add_runner(*state, "one", "busy", true, true);
+        few = steps_of_claim(*state, max_runners[i]);
+        change(*state, more);
+        many = steps_of_claim(*state, max_runners[i]);
+        if (many > few + few / 2)
+            fail_msg("%d steps with one that waits, %d with 2,001", few, many);
+    }
+}
+
 /* The runner is another job's by the time its order comes through: see ledger/report.h. */
 static void
 an_order_serves_the_job_that_its_runner_is_for_by_now(void **state)
@@ -1053,6 +1148,8 @@ main(void)
         ON_LEDGER(a_pool_has_so_many_that_wait_for_placement),
         ON_LEDGER(a_full_pool_holds_up_no_other),
         ON_LEDGER(room_goes_to_repositories_in_turn),
+        ON_LEDGER(what_may_have_been_sent_goes_first),
+        ON_LEDGER(what_waits_is_not_counted_through_by_a_claim),
         ON_LEDGER(an_order_serves_the_job_that_its_runner_is_for_by_now),
         ON_LEDGER(what_certainly_left_nothing_was_not_sent),
     };
