@@ -71,26 +71,22 @@ order_limits(const struct order_limit *limits, size_t len)
 #define OWNER(limits) \
     "coalesce(" LIMIT(limits, "owner") ", substr(j.repository, 1, instr(j.repository, '/') - 1))"
 
-/*
- * Whether a job j can be taken up where its pool has room, or its runner has its place already: it
- * is due, the account that serves it is not left alone, and no other order is finding out whose
- * code its run has. `state <> 'gone'` is for the index.
- */
-#define CAN_BE_TAKEN(limits, now_ms)                                                               \
-    "j.state = 'queued' AND j.next_attempt_at_ms <= " now_ms " AND NOT " GATE_OWNER_IS_SHUT(       \
-        OWNER(limits),                                                                             \
-        now_ms) " AND (j.origin <> '' OR coalesce(" LIMIT(limits,                                  \
-                                                          "asks") ", 0) = 0"                       \
-                                                                  " OR NOT EXISTS (SELECT 1 FROM " \
-                                                                  "job s JOIN runner o ON "        \
-                                                                  "o.job_id = s.id"                \
-                                                                  " AND o.state <> 'gone' AND "    \
-                                                                  "o.lease_owner IS NOT NULL"      \
-                                                                  " WHERE s.run_id = j.run_id "    \
-                                                                  "AND s.repository = "            \
-                                                                  "j.repository"                   \
-                                                                  " AND s.origin = '' AND "        \
-                                                                  "s.state = 'assigned'))"
+/* Whether another order is finding out whose code the run of a job j has. */
+#define RUN_IS_ASKED_ABOUT                                                           \
+    "EXISTS (SELECT 1 FROM runner o CROSS JOIN job s ON s.id = o.job_id"             \
+    " WHERE o.lease_owner IS NOT NULL AND o.state <> 'gone' AND s.run_id = j.run_id" \
+    " AND s.repository = j.repository AND s.origin = '' AND s.state = 'assigned')"
+
+#define OWNER_IS_SHUT(limits, now_ms) GATE_OWNER_IS_SHUT(OWNER(limits), now_ms)
+#define ASKS_ORIGIN(limits) "coalesce(" LIMIT(limits, "asks") ", 0)"
+
+/* Whether a job j can be taken up where its pool has room, or its runner has its place already: it
+ * is due, the account that serves it is not left alone, and what it needs to know is not being
+ * found out. */
+#define CAN_BE_TAKEN(limits, now_ms)                                                      \
+    "j.state = 'queued' AND j.next_attempt_at_ms <= " now_ms                              \
+    " AND NOT " OWNER_IS_SHUT(limits, now_ms) " AND (j.origin <> '' OR NOT " ASKS_ORIGIN( \
+        limits) " OR NOT " RUN_IS_ASKED_ABOUT ")"
 
 /* The jobs whose dispatch may have reached Nomad: they have their place, in a full pool too. */
 #define SENT_JOBS                                                         \

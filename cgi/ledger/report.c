@@ -181,7 +181,7 @@ insert(struct ledger_txn *txn, const struct job_report *report, const struct sce
              " ?20, ?20, ?21, ?22, iif(?16 = 'running', ?20, 0),"
              /* What was learned of its run holds for all of the run's jobs. */
              " coalesce((SELECT o.origin FROM job o WHERE o.run_id = ?6 AND o.repository = ?2"
-             " AND o.origin <> '' LIMIT 1), ''))");
+             " AND o.origin > '' LIMIT 1), ''))");
     char *labels = labels_json(&job->labels);
     int code;
 

@@ -335,6 +335,8 @@ static const char schema_claim[] =
     "CREATE INDEX job_waiting ON job (pool, repository, created_at_ms, id)"
     "  WHERE state = 'queued';"
     "CREATE INDEX job_due ON job (pool, next_attempt_at_ms) WHERE state = 'queued';"
+    "DROP INDEX job_run;"
+    "CREATE INDEX job_run ON job (run_id, origin);"
     "DROP INDEX runner_pool;"
     "CREATE INDEX runner_pool ON runner"
     "  (pool, ended_at_ms, sent_at_ms, lease_owner, placed_at_ms, state) WHERE state <> 'gone';"

@@ -12,12 +12,11 @@ import sqlite3
 import statistics
 import time
 
-from e2e.support.fronts import Nginx
 from e2e.support.site import META_KEYS, NOMAD_JOB, Site
 from standins import ParameterizedJob
 
 from . import alone, audit_pass
-from .throughput import body, send
+from .throughput import Measured, body, send
 
 LIVE = 500
 RUNS = 3
@@ -37,7 +36,7 @@ def tell_stories(site, first, count):
 
 def deliveries(site, requests):
     """What new jobs cost, in each of some runs."""
-    front = Nginx(site, large_bodies=False)
+    front = Measured(site, large_bodies=False)
     path = site.directory / "body.json"
     path.write_bytes(body(["self-hosted", "linux", "x64"]))
     front.start()
