@@ -76,7 +76,9 @@ wait_for_signal(const sigset_t *signals, int64_t wait_ms)
 static void
 wake_dispatcher(const struct answer *answer, void *arg)
 {
-    if (answer->is_news)
+    if (answer->is_news && answer->outcome == OUTCOME_ACCEPTED)
+        dispatcher_wake_for_job(arg);
+    else if (answer->is_news)
         dispatcher_wake(arg);
 }
 

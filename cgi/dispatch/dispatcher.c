@@ -49,6 +49,7 @@ struct worker {
     struct dispatcher *dispatcher;
     struct setup *setup; /* taken: what `tools` borrow from */
     struct tools tools;
+    uint64_t followed; /* the changes after which it found nothing to follow up */
     pthread_t thread;
 };
 
@@ -66,8 +67,12 @@ struct dispatcher {
 
     pthread_mutex_t lock;
     pthread_cond_t woken;
-    uint64_t
-        calls; /* goes up with every wake, so that none is missed between looking and resting */
+    pthread_cond_t ending; /* for threads that rest for a time, which no wake is meant for */
+    /* Both go up, so that nothing is missed between looking and resting: `calls` with every wake,
+     * `changes` where there may be more than a job to take up. */
+    uint64_t calls;
+    uint64_t changes;
+    bool called; /* a thread is woken already, and has not looked yet */
     bool stopping;
     int64_t auditing;      /* threads that audit or discover now */
     int64_t roll_after_ms; /* of clock_now_ms: the next roll call is not before this */
@@ -91,6 +96,8 @@ dispatcher_new(struct current *setups, struct ledger *ledger, struct log *log,
     atomic_init(&dispatcher->deadline, INT64_MAX);
     (void)pthread_mutex_init(&dispatcher->lock, NULL);
     (void)pthread_cond_init(&dispatcher->woken, NULL);
+    (void)pthread_cond_init(&dispatcher->ending, NULL);
+    dispatcher->changes = 1; /* what a thread that starts has not followed up */
     dispatcher->setup = current_take(setups);
     dispatcher->workers =
         calloc((size_t)dispatcher->setup->config->server.dispatchers, sizeof *dispatcher->workers);
@@ -108,6 +115,7 @@ dispatcher_free(struct dispatcher *dispatcher)
         return;
     current_return(dispatcher->setups, dispatcher->setup);
     free(dispatcher->workers);
+    (void)pthread_cond_destroy(&dispatcher->ending);
     (void)pthread_cond_destroy(&dispatcher->woken);
     (void)pthread_mutex_destroy(&dispatcher->lock);
     free(dispatcher);
@@ -167,10 +175,19 @@ prepare(struct dispatcher *dispatcher)
     return done && prepare_hooks(dispatcher);
 }
 
-/* Rests until a call after `seen`, or for `rest_ms` where that is over 0. False when it is time to
- * stop. */
+/* Rests until a call after `seen`, or until it is time to stop. */
+static void
+rest(struct dispatcher *dispatcher, uint64_t seen)
+{
+    (void)pthread_mutex_lock(&dispatcher->lock);
+    while (!dispatcher->stopping && dispatcher->calls == seen)
+        (void)pthread_cond_wait(&dispatcher->woken, &dispatcher->lock);
+    (void)pthread_mutex_unlock(&dispatcher->lock);
+}
+
+/* Rests for `rest_ms`. False when it is time to stop. */
 static bool
-rest(struct dispatcher *dispatcher, uint64_t seen, int64_t rest_ms)
+rest_for(struct dispatcher *dispatcher, int64_t rest_ms)
 {
     struct timespec until;
     bool goes_on;
@@ -178,13 +195,8 @@ rest(struct dispatcher *dispatcher, uint64_t seen, int64_t rest_ms)
     (void)clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += rest_ms / 1000;
     (void)pthread_mutex_lock(&dispatcher->lock);
-    if (rest_ms > 0) {
-        if (!dispatcher->stopping)
-            (void)pthread_cond_timedwait(&dispatcher->woken, &dispatcher->lock, &until);
-    } else {
-        while (!dispatcher->stopping && dispatcher->calls == seen)
-            (void)pthread_cond_wait(&dispatcher->woken, &dispatcher->lock);
-    }
+    if (!dispatcher->stopping)
+        (void)pthread_cond_timedwait(&dispatcher->ending, &dispatcher->lock, &until);
     goes_on = !dispatcher->stopping;
     (void)pthread_mutex_unlock(&dispatcher->lock);
     return goes_on;
@@ -196,14 +208,14 @@ rest_a_moment(void *arg)
 {
     struct dispatcher *dispatcher = arg;
 
-    return rest(dispatcher, 0, LEDGER_REST_MS) &&
+    return rest_for(dispatcher, LEDGER_REST_MS) &&
            clock_monotonic_ms() < atomic_load(&dispatcher->deadline);
 }
 
 static void
-wake_one(void *arg)
+wake_for_job(void *arg)
 {
-    dispatcher_wake(arg);
+    dispatcher_wake_for_job(arg);
 }
 
 static bool
@@ -222,7 +234,7 @@ tools_init(struct dispatcher *dispatcher, const struct setup *setup, struct tool
         .nomad = nomad_new(&setup->config->nomad, setup->nomad_token, dispatcher->observer,
                            &dispatcher->deadline),
         .rest = rest_a_moment,
-        .wake = wake_one,
+        .wake = wake_for_job,
         .arg = dispatcher,
     };
     return tools->github != NULL && tools->nomad != NULL;
@@ -263,14 +275,16 @@ worker_strip(struct worker *worker)
     current_return(worker->dispatcher->setups, worker->setup);
 }
 
-/* How many calls there were; and whether to go on. */
+/* How many calls and changes there were; and whether to go on. */
 static bool
-look(struct dispatcher *dispatcher, uint64_t *calls)
+look(struct dispatcher *dispatcher, uint64_t *calls, uint64_t *changes)
 {
     bool goes_on;
 
     (void)pthread_mutex_lock(&dispatcher->lock);
+    dispatcher->called = false;
     *calls = dispatcher->calls;
+    *changes = dispatcher->changes;
     goes_on = !dispatcher->stopping;
     (void)pthread_mutex_unlock(&dispatcher->lock);
     return goes_on;
@@ -336,11 +350,11 @@ end_follow_up(struct dispatcher *dispatcher)
 
 /* The next piece of work: jobs that wait come first. */
 static enum work_end
-do_next(struct dispatcher *dispatcher, const struct tools *tools)
+do_next(struct dispatcher *dispatcher, const struct tools *tools, bool follows_up)
 {
     enum work_end end = story_tell(tools);
 
-    if (end != WORK_NONE || !may_follow_up(dispatcher, tools->config))
+    if (end != WORK_NONE || !follows_up || !may_follow_up(dispatcher, tools->config))
         return end;
     end = follow_up(dispatcher, tools);
     end_follow_up(dispatcher);
@@ -352,19 +366,21 @@ work(void *arg)
 {
     struct worker *worker = arg;
     struct dispatcher *dispatcher = worker->dispatcher;
-    uint64_t calls;
+    uint64_t calls, changes;
 
-    while (look(dispatcher, &calls)) {
+    while (look(dispatcher, &calls, &changes)) {
         enum work_end end;
 
         /* Without memory for another setup's tools, work goes on with those that are there. */
         if (!current_is(dispatcher->setups, worker->setup))
             (void)worker_equip(worker);
-        end = do_next(dispatcher, &worker->tools);
-        if (end == WORK_NONE)
-            (void)rest(dispatcher, calls, 0);
-        else if (end == WORK_LEDGER)
-            (void)rest(dispatcher, calls, LEDGER_REST_MS);
+        end = do_next(dispatcher, &worker->tools, worker->followed != changes);
+        if (end == WORK_NONE) {
+            worker->followed = changes;
+            rest(dispatcher, calls);
+        } else if (end == WORK_LEDGER) {
+            (void)rest_for(dispatcher, LEDGER_REST_MS);
+        }
     }
     return NULL;
 }
@@ -389,13 +405,30 @@ dispatcher_start(struct dispatcher *dispatcher)
     return dispatcher->workers_len > 0;
 }
 
-void
-dispatcher_wake(struct dispatcher *dispatcher)
+/* One thread at a time is woken: who takes a job up wakes the next, so that a burst of deliveries
+ * has no more threads look than there are jobs to take up. */
+static void
+wake_one(struct dispatcher *dispatcher, bool is_change)
 {
     (void)pthread_mutex_lock(&dispatcher->lock);
     dispatcher->calls++;
-    (void)pthread_cond_signal(&dispatcher->woken);
+    dispatcher->changes += is_change;
+    if (!dispatcher->called)
+        (void)pthread_cond_signal(&dispatcher->woken);
+    dispatcher->called = true;
     (void)pthread_mutex_unlock(&dispatcher->lock);
+}
+
+void
+dispatcher_wake_for_job(struct dispatcher *dispatcher)
+{
+    wake_one(dispatcher, false);
+}
+
+void
+dispatcher_wake(struct dispatcher *dispatcher)
+{
+    wake_one(dispatcher, true);
 }
 
 static void
@@ -403,6 +436,7 @@ wake_all(struct dispatcher *dispatcher)
 {
     (void)pthread_mutex_lock(&dispatcher->lock);
     dispatcher->calls++;
+    dispatcher->changes++;
     (void)pthread_cond_broadcast(&dispatcher->woken);
     (void)pthread_mutex_unlock(&dispatcher->lock);
 }
@@ -544,7 +578,7 @@ dispatcher_drain(struct dispatcher *dispatcher, int64_t deadline_ms)
         failed++;
     else
         while (clock_monotonic_ms() < deadline_ms && end != WORK_NONE && end != WORK_LEDGER) {
-            end = do_next(dispatcher, &worker.tools);
+            end = do_next(dispatcher, &worker.tools, true);
             failed += end == WORK_FAILED || end == WORK_LEDGER;
         }
     worker_strip(&worker);
@@ -557,6 +591,7 @@ dispatcher_stop(struct dispatcher *dispatcher, int64_t deadline_ms)
     (void)pthread_mutex_lock(&dispatcher->lock);
     dispatcher->stopping = true;
     (void)pthread_cond_broadcast(&dispatcher->woken);
+    (void)pthread_cond_broadcast(&dispatcher->ending);
     (void)pthread_mutex_unlock(&dispatcher->lock);
     atomic_store(&dispatcher->deadline, deadline_ms);
     while (dispatcher->workers_len > 0) {

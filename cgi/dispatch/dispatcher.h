@@ -34,6 +34,9 @@ struct dispatcher *dispatcher_new(struct current *setups, struct ledger *ledger,
 bool dispatcher_start(struct dispatcher *dispatcher);
 
 /* A job was queued: a thread that rests takes it up. */
+void dispatcher_wake_for_job(struct dispatcher *dispatcher);
+
+/* Something changed: a thread that rests takes a job up, or follows up what is due by now. */
 void dispatcher_wake(struct dispatcher *dispatcher);
 
 /*

@@ -524,6 +524,7 @@ story_tell(const struct tools *tools)
         order_fini(&order); /* filled, where only the commit failed */
         return WORK_LEDGER;
     }
+    tools->wake(tools->arg); /* another job may wait beside this one */
     pool = plan_pool(tools->config, order.pool, &order.job);
     if (pool == NULL) {
         (void)failure_set(&failure, UPSTREAM_NOMAD, FAILURE_CONFIGURATION,
