@@ -29,35 +29,39 @@ media_type_is(const char *content_type, const char *media_type)
     return rh_ascii_equal_nocase(start, len, media_type, strlen(media_type));
 }
 
-/* The JSON text out of a body, NUL-terminated, in memory of its own. */
+/* The members of the root that are read, of whatever event. */
+static const struct rh_json_member wanted[] = {
+    RH_JSON_MEMBER("action", NULL),
+    RH_JSON_MEMBER("workflow_job", rh_workflow_job_members),
+    RH_JSON_MEMBER("repository", rh_repository_members),
+    RH_JSON_MEMBER("installation", rh_installation_members),
+    RH_JSON_MEMBER("zen", NULL),
+    RH_JSON_MEMBER("hook_id", NULL),
+    RH_JSON_MEMBERS_END,
+};
+
+/* The JSON text out of a body: the body itself, or in `*decoded`, which the caller frees. */
 static enum rh_error
-json_text_read(const char *body, size_t body_len, const char *content_type, char **out,
-               size_t *out_len, struct rh_reason *reason)
+json_text_find(const char *body, size_t body_len, const char *content_type, const char **text,
+               size_t *text_len, char **decoded, struct rh_reason *reason)
 {
     char quoted[RH_QUOTE_CAP];
 
-    *out = NULL;
-    *out_len = 0;
-    if (content_type != NULL && media_type_is(content_type, "application/x-www-form-urlencoded"))
-        return rh_form_field(body, body_len, "payload", out, out_len, reason);
-    if (content_type == NULL || !media_type_is(content_type, "application/json")) {
-        rh_reason_set(
-            reason,
-            "the content type is %s, not application/json or application/x-www-form-urlencoded",
-            content_type != NULL ? rh_reason_quote(content_type, strlen(content_type), quoted)
-                                 : "missing");
-        return RH_ERR_CONTENT_TYPE;
+    *text = body;
+    *text_len = body_len;
+    *decoded = NULL;
+    if (content_type != NULL && media_type_is(content_type, "application/json"))
+        return RH_OK;
+    if (content_type != NULL && media_type_is(content_type, "application/x-www-form-urlencoded")) {
+        enum rh_error error = rh_form_field(body, body_len, "payload", decoded, text_len, reason);
+        *text = *decoded;
+        return error;
     }
-
-    char *text = malloc(body_len + 1);
-    if (text == NULL)
-        return RH_ERR_NO_MEMORY;
-    if (body_len > 0)
-        memcpy(text, body, body_len);
-    text[body_len] = '\0';
-    *out = text;
-    *out_len = body_len;
-    return RH_OK;
+    rh_reason_set(
+        reason, "the content type is %s, not application/json or application/x-www-form-urlencoded",
+        content_type != NULL ? rh_reason_quote(content_type, strlen(content_type), quoted)
+                             : "missing");
+    return RH_ERR_CONTENT_TYPE;
 }
 
 /* Of the headers only the signature is proof, so the body alone says which event it is. */
@@ -94,16 +98,17 @@ rh_delivery_parse(const void *body, size_t body_len, const char *content_type,
 {
     struct rh_delivery *delivery = NULL;
     cJSON *root = NULL;
-    char *text = NULL;
-    size_t text_len = 0;
+    const char *text;
+    size_t text_len;
+    char *decoded;
     enum rh_error error = RH_OK;
 
     *out = NULL;
     reason->text[0] = '\0';
-    error = json_text_read(body, body_len, content_type, &text, &text_len, reason);
+    error = json_text_find(body, body_len, content_type, &text, &text_len, &decoded, reason);
     if (error)
         goto out;
-    error = rh_json_parse(text, text_len, &root, reason);
+    error = rh_json_parse(text, text_len, wanted, &root, reason);
     if (error)
         goto out;
     delivery = calloc(1, sizeof *delivery);
@@ -122,7 +127,7 @@ out:
         rh_reason_set(reason, "%s", rh_error_text(error));
     rh_delivery_free(delivery);
     cJSON_Delete(root);
-    free(text);
+    free(decoded);
     return error;
 }
 

@@ -10,12 +10,12 @@ is_continuation(unsigned char byte)
     return (byte & 0xC0) == 0x80;
 }
 
-/* How many bytes the character at `at` has; 0 where it is malformed or cut short. The second byte's
- * range is what rules out overlong forms (E0, F0), surrogates (ED) and what is past U+10FFFF (F4):
- * RFC 3629, section 4. */
-static size_t
-character_len(const unsigned char *at, size_t left)
+/* The second byte's range is what rules out overlong forms (E0, F0), surrogates (ED) and what is
+ * past U+10FFFF (F4): RFC 3629, section 4. */
+size_t
+rh_utf8_character_len(const char *bytes, size_t left)
 {
+    const unsigned char *at = (const unsigned char *)bytes;
     unsigned char lead = at[0];
     size_t len = 0;
     unsigned char second_min = 0x80;
@@ -52,11 +52,11 @@ character_len(const unsigned char *at, size_t left)
 size_t
 rh_utf8_flaw(const void *bytes, size_t len)
 {
-    const unsigned char *at = bytes;
+    const char *at = bytes;
     size_t offset = 0;
 
     while (offset < len) {
-        size_t step = character_len(at + offset, len - offset);
+        size_t step = rh_utf8_character_len(at + offset, len - offset);
         if (step == 0)
             break;
         offset += step;

@@ -8,6 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* How many bytes the character has that begins with the first of `left` (1 or more) bytes; 0 where
+ * it is malformed or cut short. */
+size_t rh_utf8_character_len(const char *bytes, size_t left);
+
 /* Where the first byte stands that is not part of well-formed UTF-8; `len` where there is none. */
 size_t rh_utf8_flaw(const void *bytes, size_t len);
 

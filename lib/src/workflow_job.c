@@ -16,6 +16,27 @@
 
 #define URL_LEN_MAX 512
 
+const struct rh_json_member rh_workflow_job_members[] = {
+    RH_JSON_MEMBER("id", NULL),          RH_JSON_MEMBER("run_id", NULL),
+    RH_JSON_MEMBER("run_attempt", NULL), RH_JSON_MEMBER("status", NULL),
+    RH_JSON_MEMBER("conclusion", NULL),  RH_JSON_MEMBER("name", NULL),
+    RH_JSON_MEMBER("labels", NULL),      RH_JSON_MEMBER("workflow_name", NULL),
+    RH_JSON_MEMBER("head_branch", NULL), RH_JSON_MEMBER("runner_id", NULL),
+    RH_JSON_MEMBER("runner_name", NULL), RH_JSON_MEMBER("html_url", NULL),
+    RH_JSON_MEMBER("created_at", NULL),  RH_JSON_MEMBERS_END,
+};
+
+const struct rh_json_member rh_repository_members[] = {
+    RH_JSON_MEMBER("full_name", NULL),
+    RH_JSON_MEMBER("fork", NULL),
+    RH_JSON_MEMBER("private", NULL),
+    RH_JSON_MEMBER("html_url", NULL),
+    RH_JSON_MEMBERS_END,
+};
+
+const struct rh_json_member rh_installation_members[] = {RH_JSON_MEMBER("id", NULL),
+                                                         RH_JSON_MEMBERS_END};
+
 /* One JSON object, and the start of its fields' names in a reason: "" or "workflow_job.". */
 struct fields {
     const cJSON *object;

@@ -8,6 +8,14 @@
 #include <cjson/cJSON.h>
 #include <runhook/delivery.h>
 
+#include "json_prune.h"
+
+/* The members of a delivery's `workflow_job`, `repository` and `installation` that
+ * rh_workflow_job_read reads. */
+extern const struct rh_json_member rh_workflow_job_members[];
+extern const struct rh_json_member rh_repository_members[];
+extern const struct rh_json_member rh_installation_members[];
+
 /* Reads the number of an id field. False, and `*out` 0, where it is not a whole number from 1 to
  * RH_ID_MAX. `item` may be NULL. */
 bool rh_id_read(const cJSON *item, int64_t *out) RH_MUST_CHECK;
