@@ -1,9 +1,11 @@
 /*
  * The durable store: connections, transactions, and the group commit.
  *
- * Group commit: a writer queues its work. The first that finds nobody committing takes all that is
- * queued, runs it in one transaction, commits, and wakes the others; what came in between is the
- * next batch. A savepoint around each work keeps one that fails from undoing its neighbours.
+ * Group commit: a writer queues its work. The head of the queue, once nobody is committing, takes
+ * all that is queued, runs it in one transaction, commits, and wakes those whose work it did, and
+ * the next head: what came in between is the next batch. Each waits on a condition of its own, so
+ * that nobody is woken in vain. A savepoint around each work keeps one that fails from undoing its
+ * neighbours.
  * SPDX-License-Identifier: MIT
  */
 #include "ledger/ledger.h"
@@ -33,6 +35,7 @@ struct pending {
     void *arg;
     enum ledger_error result;
     struct rh_reason reason;
+    pthread_cond_t woken; /* done, or at the head of the queue */
     bool done;
     struct pending *next;
 };
@@ -43,7 +46,6 @@ struct ledger {
     pthread_mutex_t reader_lock;
 
     pthread_mutex_t queue_lock;
-    pthread_cond_t queue_moved;
     struct pending *queue_head;
     struct pending **queue_tail;
     bool committing;
@@ -244,7 +246,6 @@ ledger_open(const char *path, enum ledger_mode mode, struct ledger **out, struct
     ledger->queue_tail = &ledger->queue_head;
     (void)pthread_mutex_init(&ledger->reader_lock, NULL);
     (void)pthread_mutex_init(&ledger->queue_lock, NULL);
-    (void)pthread_cond_init(&ledger->queue_moved, NULL);
 
     if (mode != LEDGER_LOOK) {
         /* Processes that start together make the file and its tables one after the other: SQLite's
@@ -287,7 +288,6 @@ ledger_close(struct ledger *ledger)
     txn_close(&ledger->writer);
     if (ledger->owners_fd >= 0)
         (void)close(ledger->owners_fd);
-    (void)pthread_cond_destroy(&ledger->queue_moved);
     (void)pthread_mutex_destroy(&ledger->queue_lock);
     (void)pthread_mutex_destroy(&ledger->reader_lock);
     free(ledger);
@@ -362,21 +362,42 @@ run_batch(struct ledger_txn *txn, struct pending *batch)
     return error;
 }
 
-/* Who came while a batch waited for another process's lock has waited as well: a second wait would
- * outlast GitHub's patience. With the queue locked. */
+/* Takes all that is queued. With the queue locked, as for the next two. */
+static struct pending *
+take_queue(struct ledger *ledger)
+{
+    struct pending *batch = ledger->queue_head;
+
+    ledger->queue_head = NULL;
+    ledger->queue_tail = &ledger->queue_head;
+    return batch;
+}
+
+/* Lets those of a batch go whose result is known. Each may be gone as soon as it is done. */
 static void
-fail_queued(struct ledger *ledger, const struct rh_reason *reason)
+let_go(struct pending *batch)
 {
     struct pending *next;
 
-    for (struct pending *pending = ledger->queue_head; pending != NULL; pending = next) {
+    for (struct pending *pending = batch; pending != NULL; pending = next) {
         next = pending->next;
+        pending->done = true;
+        (void)pthread_cond_signal(&pending->woken);
+    }
+}
+
+/* Who came while a batch waited for another process's lock has waited as well: a second wait would
+ * outlast GitHub's patience. */
+static void
+fail_queued(struct ledger *ledger, const struct rh_reason *reason)
+{
+    struct pending *batch = take_queue(ledger);
+
+    for (struct pending *pending = batch; pending != NULL; pending = pending->next) {
         pending->result = LEDGER_BUSY;
         pending->reason = *reason;
-        pending->done = true;
     }
-    ledger->queue_head = NULL;
-    ledger->queue_tail = &ledger->queue_head;
+    let_go(batch);
 }
 
 enum ledger_error
@@ -384,36 +405,29 @@ ledger_write(struct ledger *ledger, ledger_work work, void *arg, struct rh_reaso
 {
     struct pending self = {.work = work, .arg = arg, .result = LEDGER_FAILED};
 
+    (void)pthread_cond_init(&self.woken, NULL);
     (void)pthread_mutex_lock(&ledger->queue_lock);
     *ledger->queue_tail = &self;
     ledger->queue_tail = &self.next;
-    while (!self.done) {
-        struct pending *batch, *next;
+    while (!self.done && (ledger->committing || ledger->queue_head != &self))
+        (void)pthread_cond_wait(&self.woken, &ledger->queue_lock);
+    if (!self.done) {
+        struct pending *batch = take_queue(ledger);
         bool is_busy;
 
-        if (ledger->committing) {
-            (void)pthread_cond_wait(&ledger->queue_moved, &ledger->queue_lock);
-            continue;
-        }
         ledger->committing = true;
-        batch = ledger->queue_head;
-        ledger->queue_head = NULL;
-        ledger->queue_tail = &ledger->queue_head;
         (void)pthread_mutex_unlock(&ledger->queue_lock);
-
         is_busy = run_batch(&ledger->writer, batch) == LEDGER_BUSY;
-
         (void)pthread_mutex_lock(&ledger->queue_lock);
         ledger->committing = false;
         if (is_busy)
-            fail_queued(ledger, &batch->reason);
-        for (struct pending *pending = batch; pending != NULL; pending = next) {
-            next = pending->next; /* its owner may be gone once it is done */
-            pending->done = true;
-        }
-        (void)pthread_cond_broadcast(&ledger->queue_moved);
+            fail_queued(ledger, &self.reason);
+        if (ledger->queue_head != NULL)
+            (void)pthread_cond_signal(&ledger->queue_head->woken);
+        let_go(batch);
     }
     (void)pthread_mutex_unlock(&ledger->queue_lock);
+    (void)pthread_cond_destroy(&self.woken);
     if (reason != NULL)
         *reason = self.reason;
     return self.result;

@@ -4,6 +4,14 @@
  */
 #include "ledger/statement.h"
 
+static void
+note_used(struct ledger_txn *txn, size_t index)
+{
+    if (!txn->prepared[index].is_used)
+        txn->used[txn->used_len++] = index;
+    txn->prepared[index].is_used = true;
+}
+
 struct statement
 txn_prepare(struct ledger_txn *txn, const char *sql)
 {
@@ -12,6 +20,7 @@ txn_prepare(struct ledger_txn *txn, const char *sql)
     for (size_t i = 0; i < txn->prepared_len; i++) {
         if (txn->prepared[i].sql == sql) {
             statement.handle = txn->prepared[i].handle;
+            note_used(txn, i);
             (void)sqlite3_reset(
                 statement.handle); /* its code is of the last use, which has seen it */
             return statement;
@@ -25,7 +34,8 @@ txn_prepare(struct ledger_txn *txn, const char *sql)
         sqlite3_prepare_v3(txn->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement.handle, NULL);
     if (statement.code == SQLITE_OK) {
         txn->prepared[txn->prepared_len].sql = sql;
-        txn->prepared[txn->prepared_len++].handle = statement.handle;
+        txn->prepared[txn->prepared_len].handle = statement.handle;
+        note_used(txn, txn->prepared_len++);
     }
     return statement;
 }
@@ -88,8 +98,12 @@ read_text(struct statement *statement)
 void
 txn_reset(struct ledger_txn *txn)
 {
-    for (size_t i = 0; i < txn->prepared_len; i++)
-        (void)sqlite3_reset(txn->prepared[i].handle);
+    while (txn->used_len > 0) {
+        size_t index = txn->used[--txn->used_len];
+
+        txn->prepared[index].is_used = false;
+        (void)sqlite3_reset(txn->prepared[index].handle);
+    }
 }
 
 void

@@ -6,6 +6,7 @@
 #ifndef LEDGER_STATEMENT_H
 #define LEDGER_STATEMENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,8 +22,11 @@ struct ledger_txn {
     struct {
         const char *sql;
         sqlite3_stmt *handle;
+        bool is_used; /* since the last txn_reset */
     } prepared[STATEMENTS_MAX];
     size_t prepared_len;
+    size_t used[STATEMENTS_MAX]; /* those of `prepared` */
+    size_t used_len;
 };
 
 /* A statement being bound, stepped and read. It ends with its transaction. */
