@@ -111,6 +111,7 @@ job_read(struct statement *row, struct job *job)
     job->origin = job_origin_parse(read_text(row));
     job->installation_id = read_number(row);
     job->started_at_ms = read_number(row);
+    ok = ok && row->code == SQLITE_OK;
     if (!ok)
         job_fini(job);
     return ok;

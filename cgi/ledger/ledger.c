@@ -60,7 +60,7 @@ struct ledger {
 };
 
 /* Puts the words for the person who has to act into `reason` (may be NULL), SQLite's own after
- * them. */
+ * them, where they are about the same. */
 static enum ledger_error
 explain(const struct ledger_txn *txn, enum ledger_error error, struct rh_reason *reason)
 {
@@ -80,11 +80,13 @@ explain(const struct ledger_txn *txn, enum ledger_error error, struct rh_reason 
         [LEDGER_FAILED] = "the ledger failed",
     };
 
-    if (reason != NULL && error != LEDGER_OK && txn->db == NULL)
-        (void)snprintf(reason->text, sizeof reason->text, "%s", texts[error]);
-    else if (reason != NULL && error != LEDGER_OK)
+    if (reason == NULL || error == LEDGER_OK)
+        return error;
+    if (txn->db != NULL && txn_error(sqlite3_errcode(txn->db)) == error)
         (void)snprintf(reason->text, sizeof reason->text, "%s (%s)", texts[error],
                        sqlite3_errmsg(txn->db));
+    else
+        (void)snprintf(reason->text, sizeof reason->text, "%s", texts[error]);
     return error;
 }
 
@@ -161,7 +163,7 @@ read_receiver(struct ledger *ledger, struct rh_reason *reason)
                        reason);
     (void)snprintf(ledger->receiver, sizeof ledger->receiver, "%s", read_text(&statement));
     txn_reset(&ledger->reader);
-    return LEDGER_OK;
+    return explain(&ledger->reader, txn_error(statement.code), reason);
 }
 
 static enum ledger_error
@@ -311,26 +313,71 @@ ledger_owner_alive(const struct ledger *ledger, int64_t owner)
     return owner == ledger->owner || owner_alive(ledger->owners_fd, owner);
 }
 
-/* Runs one work within the open transaction, so that its failure undoes its own changes alone. */
-static void
+/* Begins a transaction. A failure can leave the last one open (a COMMIT that fails, and then no
+ * memory for its ROLLBACK): it would stand in the way of all that come after it. */
+static int
+begin(struct ledger_txn *txn, const char *sql)
+{
+    int code = SQLITE_DONE;
+
+    txn->code = SQLITE_OK;
+    if (sqlite3_get_autocommit(txn->db) == 0)
+        code = txn_execute(txn, "ROLLBACK");
+    return code == SQLITE_DONE ? txn_execute(txn, sql) : code;
+}
+
+/* What a work comes to: its result, but where it read what it could not. */
+static enum ledger_error
+run_work(struct ledger_txn *txn, ledger_work work, void *arg, struct rh_reason *reason)
+{
+    enum ledger_error error = work(txn, arg);
+
+    if (txn->code != SQLITE_OK)
+        error = txn_error(txn->code);
+    (void)explain(txn, error, reason);
+    txn->code = SQLITE_OK;
+    txn_reset(txn);
+    return error;
+}
+
+/* Runs one work within the open transaction, so that its failure undoes its own changes alone.
+ * SQLITE_DONE, or why the transaction cannot be committed. */
+static int
 run_pending(struct ledger_txn *txn, struct pending *pending)
 {
     int code = txn_execute(txn, "SAVEPOINT work");
 
     if (code != SQLITE_DONE) {
         pending->result = explain(txn, txn_error(code), &pending->reason);
-        return;
+        return SQLITE_DONE;
     }
-    pending->result = pending->work(txn, pending->arg);
-    if (pending->result != LEDGER_OK) {
-        (void)explain(txn, pending->result, &pending->reason);
-        txn_reset(txn);
-        (void)txn_execute(txn, "ROLLBACK TO work");
+    pending->result = run_work(txn, pending->work, pending->arg, &pending->reason);
+    if (sqlite3_get_autocommit(txn->db) != 0)
+        return SQLITE_DONE;
+    /* Where its changes cannot be undone alone, they must not be committed with the others'. */
+    if (pending->result != LEDGER_OK)
+        code = txn_execute(txn, "ROLLBACK TO work");
+    return code == SQLITE_DONE ? txn_execute(txn, "RELEASE work") : code;
+}
+
+/* Runs the members of a batch. LEDGER_OK, or why there is nothing to commit. */
+static enum ledger_error
+run_members(struct ledger_txn *txn, struct pending *batch, struct rh_reason *reason)
+{
+    for (struct pending *pending = batch; pending != NULL; pending = pending->next) {
+        int code = run_pending(txn, pending);
+
+        if (code != SQLITE_DONE)
+            return explain(txn, txn_error(code), reason);
+        /* Some failures (a full disk, no memory) make SQLite end the whole transaction by itself.
+         * Then a further savepoint would be one of its own, and be committed by its release. */
+        if (sqlite3_get_autocommit(txn->db) != 0) {
+            *reason = pending->reason;
+            return pending->result > LEDGER_NOT_FOUND ? pending->result
+                                                      : explain(txn, LEDGER_FAILED, reason);
+        }
     }
-    txn_reset(txn);
-    code = txn_execute(txn, "RELEASE work");
-    if (code != SQLITE_DONE && pending->result == LEDGER_OK)
-        pending->result = explain(txn, txn_error(code), &pending->reason);
+    return LEDGER_OK;
 }
 
 /* Runs a batch in one transaction. After it, every member has its result, and what is LEDGER_OK is
@@ -338,21 +385,15 @@ run_pending(struct ledger_txn *txn, struct pending *pending)
 static enum ledger_error
 run_batch(struct ledger_txn *txn, struct pending *batch)
 {
-    int code = txn_execute(txn, "BEGIN IMMEDIATE");
     struct rh_reason reason;
-    enum ledger_error error;
+    enum ledger_error error = explain(txn, txn_error(begin(txn, "BEGIN IMMEDIATE")), &reason);
 
-    if (code == SQLITE_DONE) {
-        /* Some failures (a full disk, no memory) make SQLite end the whole transaction by itself.
-         * Then a further savepoint would be one of its own, and be committed by its release. */
-        for (struct pending *pending = batch;
-             pending != NULL && sqlite3_get_autocommit(txn->db) == 0; pending = pending->next)
-            run_pending(txn, pending);
-        code = sqlite3_get_autocommit(txn->db) == 0 ? txn_execute(txn, "COMMIT") : SQLITE_FULL;
-    }
-    if (code == SQLITE_DONE)
+    if (error == LEDGER_OK)
+        error = run_members(txn, batch, &reason);
+    if (error == LEDGER_OK)
+        error = explain(txn, txn_error(txn_execute(txn, "COMMIT")), &reason);
+    if (error == LEDGER_OK)
         return LEDGER_OK;
-    error = explain(txn, txn_error(code), &reason);
     if (sqlite3_get_autocommit(txn->db) == 0)
         (void)txn_execute(txn, "ROLLBACK");
     for (struct pending *pending = batch; pending != NULL; pending = pending->next) {
@@ -438,15 +479,11 @@ ledger_read(struct ledger *ledger, ledger_work work, void *arg, struct rh_reason
 {
     struct ledger_txn *txn = &ledger->reader;
     enum ledger_error error;
-    int code;
 
     (void)pthread_mutex_lock(&ledger->reader_lock);
-    code = txn_execute(txn, "BEGIN");
-    if (code != SQLITE_DONE) {
-        error = explain(txn, txn_error(code), reason);
-    } else {
-        error = explain(txn, work(txn, arg), reason);
-        txn_reset(txn);
+    error = explain(txn, txn_error(begin(txn, "BEGIN")), reason);
+    if (error == LEDGER_OK) {
+        error = run_work(txn, work, arg, reason);
         (void)txn_execute(txn, "COMMIT");
     }
     (void)pthread_mutex_unlock(&ledger->reader_lock);

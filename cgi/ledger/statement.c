@@ -15,7 +15,7 @@ note_used(struct ledger_txn *txn, size_t index)
 struct statement
 txn_prepare(struct ledger_txn *txn, const char *sql)
 {
-    struct statement statement = {.code = SQLITE_OK};
+    struct statement statement = {.txn = txn, .code = SQLITE_OK};
 
     for (size_t i = 0; i < txn->prepared_len; i++) {
         if (txn->prepared[i].sql == sql) {
@@ -62,6 +62,8 @@ statement_step(struct statement *statement)
 {
     int code;
 
+    if (statement->code == SQLITE_OK)
+        statement->code = statement->txn->code;
     if (statement->code != SQLITE_OK)
         return statement->code;
     statement->column = 0;
@@ -92,7 +94,15 @@ read_number(struct statement *statement)
 const char *
 read_text(struct statement *statement)
 {
-    return (const char *)sqlite3_column_text(statement->handle, statement->column++);
+    int column = statement->column++;
+    /* Asked for first: without memory SQLite makes the column NULL. */
+    bool is_null = sqlite3_column_type(statement->handle, column) == SQLITE_NULL;
+    const char *text = (const char *)sqlite3_column_text(statement->handle, column);
+
+    if (text != NULL || is_null)
+        return text;
+    statement->code = statement->txn->code = SQLITE_NOMEM;
+    return "";
 }
 
 void

@@ -19,6 +19,8 @@
 /* A connection, with the statements prepared on it. */
 struct ledger_txn {
     sqlite3 *db;
+    int code; /* SQLITE_OK, or why a column could not be read: the transaction must come to nothing,
+                 whatever was made of it */
     struct {
         const char *sql;
         sqlite3_stmt *handle;
@@ -31,6 +33,7 @@ struct ledger_txn {
 
 /* A statement being bound, stepped and read. It ends with its transaction. */
 struct statement {
+    struct ledger_txn *txn;
     sqlite3_stmt *handle;
     int parameter; /* the last one bound */
     int column;    /* the next one to read */
@@ -53,9 +56,10 @@ int statement_step(struct statement *statement);
 /* Prepares and steps one that has no parameters. */
 int txn_execute(struct ledger_txn *txn, const char *sql);
 
-/* Reads the next column of the current row. A text is borrowed until the next step. */
+/* Reads the next column of the current row. A text is borrowed until the next step, and NULL where
+ * the column is. Without memory for it, it is "", and the transaction fails. */
 int64_t read_number(struct statement *statement);
-const char *read_text(struct statement *statement); /* NULL where the column is NULL */
+const char *read_text(struct statement *statement);
 
 /* Ends every statement's use of the database, so that a transaction can end. */
 void txn_reset(struct ledger_txn *txn);
