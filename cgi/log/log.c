@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -20,8 +19,7 @@
 #include "text/escape.h"
 #include "text/write.h"
 
-/* Longest line, and most characters of one value: an untrusted text must not flood the log. */
-#define LINE_MAX_BYTES (PIPE_BUF - 1)
+/* Most characters of one value: an untrusted text must not flood the log. */
 #define VALUE_MAX_CHARS 512
 
 /* How long a full pipe is waited for. */
@@ -113,7 +111,9 @@ log_begin(struct log_line *line, enum log_level level, const char *event)
         [LOG_LEVEL_INFO] = "info", [LOG_LEVEL_WARNING] = "warning", [LOG_LEVEL_ERROR] = "error"};
     char now[CLOCK_TEXT_CAP];
 
-    line->text = BUFFER_INIT(LINE_MAX_BYTES);
+    /* As full as it gets, it has room for the newline still. */
+    line->text = (struct buffer){
+        .bytes = line->bytes, .cap = sizeof line->bytes, .max = sizeof line->bytes - 2};
     (void)buffer_addf(&line->text, "time=%s level=%s event=%s", clock_text(clock_now_ms(), 1, now),
                       names[level], event);
 }
@@ -129,43 +129,55 @@ is_bare(const char *value)
     return strlen(value) <= VALUE_MAX_CHARS;
 }
 
+/* Takes back a pair that found no room: half of one would not be read as what it is, and those
+ * after it may be shorter. */
+static void
+keep_whole(struct buffer *text, size_t len)
+{
+    if (!text->failed)
+        return;
+    text->failed = false;
+    text->len = len;
+    text->bytes[len] = '\0';
+}
+
 void
 log_text(struct log_line *line, const char *key, const char *value)
 {
+    size_t len = line->text.len;
+
     if (value == NULL || value[0] == '\0')
         return;
     if (is_bare(value)) {
         (void)buffer_addf(&line->text, " %s=%s", key, value);
-        return;
+    } else {
+        (void)buffer_addf(&line->text, " %s=\"", key);
+        escape_add(&line->text, value, VALUE_MAX_CHARS);
+        (void)buffer_add_text(&line->text, "\"");
     }
-    (void)buffer_addf(&line->text, " %s=\"", key);
-    escape_add(&line->text, value, VALUE_MAX_CHARS);
-    (void)buffer_add_text(&line->text, "\"");
+    keep_whole(&line->text, len);
 }
 
 void
 log_number(struct log_line *line, const char *key, int64_t value)
 {
+    size_t len = line->text.len;
+
     (void)buffer_addf(&line->text, " %s=%" PRId64, key, value);
+    keep_whole(&line->text, len);
 }
 
 void
 log_end(struct log *log, struct log_line *line)
 {
-    const char *bytes = buffer_text(&line->text);
-    size_t left = line->text.len;
-
-    /* One write a line, its newline within, so that lines of threads and processes never mix. */
-    if (line->text.failed && left > 0)
-        line->text.bytes[left - 1] = '\n';
-    else if (buffer_add_text(&line->text, "\n"))
-        bytes = buffer_text(&line->text), left = line->text.len;
     if (!is_writable(log)) {
         (void)atomic_fetch_add(&log->dropped, 1);
-        left = 0;
+        return;
     }
-    (void)write_whole(log->fd, bytes, left);
-    buffer_fini(&line->text);
+    atomic_store(&log->dropped, 0);
+    /* One write a line, its newline within, so that lines of threads and processes never mix. */
+    line->bytes[line->text.len] = '\n';
+    (void)write_whole(log->fd, line->bytes, line->text.len + 1);
 }
 
 void

@@ -13,6 +13,7 @@
 #ifndef LOG_LOG_H
 #define LOG_LOG_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -26,8 +27,10 @@ enum log_level {
 
 struct log;
 
+/* A line has its own memory: what is to be told when there is none left is told. */
 struct log_line {
-    struct buffer text;
+    struct buffer text; /* in `bytes` */
+    char bytes[PIPE_BUF];
 };
 
 /*
@@ -44,11 +47,12 @@ void log_close(struct log *log);
  */
 bool log_reopen(struct log *log, const char *path);
 
-/* Begins a line. Every log_begin ends in a log_end, which writes the line and frees it. */
+/* Begins a line. Every log_begin ends in a log_end, which writes it. */
 void log_begin(struct log_line *line, enum log_level level, const char *event);
 void log_end(struct log *log, struct log_line *line);
 
-/* Adds a pair. A `value` of NULL or "" adds nothing: a key that is there has something to say. */
+/* Adds a pair. A `value` of NULL or "" adds nothing: a key that is there has something to say. One
+ * that finds no room in its line is left out whole. */
 void log_text(struct log_line *line, const char *key, const char *value);
 void log_number(struct log_line *line, const char *key, int64_t value);
 

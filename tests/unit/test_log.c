@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clock/clock.h"
 #include "log/log.h"
 
 /* What stands after "time=… " in the one line of the log, which the caller frees. */
@@ -143,6 +144,30 @@ a_long_line_is_cut_and_still_one_line(void **state)
     free(text);
 }
 
+/* A pair was cut in its middle, and all after it was lost: how a delivery was answered, say. */
+static void
+a_pair_that_finds_no_room_is_left_out_whole(void **state)
+{
+    (void)state;
+    struct log *log = log_open(scratch_path("log").text);
+    struct log_line line;
+    char value[512 * 3 + 1], *text;
+
+    for (size_t i = 0; i < 512; i++)
+        memcpy(value + 3 * i, "\xe2\x80\xae", 3); /* each escaped to eight characters */
+    value[sizeof value - 1] = '\0';
+    log_begin(&line, LOG_LEVEL_INFO, "e");
+    log_text(&line, "before", "1");
+    log_text(&line, "action", value);
+    log_number(&line, "status", 202);
+    log_text(&line, "outcome", "accepted");
+    log_end(log, &line);
+    log_close(log);
+    text = line_after_time("log");
+    assert_string_equal(text, "level=info event=e before=1 status=202 outcome=accepted\n");
+    free(text);
+}
+
 static void
 levels_and_messages(void **state)
 {
@@ -206,6 +231,61 @@ a_log_that_cannot_be_written_stops_nobody(void **state)
     assert_non_null(log);
     log_message(log, LOG_LEVEL_INFO, "e", "lost");
     log_close(log);
+}
+
+static void
+fill(int fd)
+{
+    char bytes[4096] = "";
+
+    while (write(fd, bytes, sizeof bytes) > 0)
+        continue;
+    assert_int_equal(errno, EAGAIN);
+}
+
+static void
+empty(int fd)
+{
+    char bytes[4096];
+
+    while (read(fd, bytes, sizeof bytes) > 0)
+        continue;
+    assert_int_equal(errno, EAGAIN);
+}
+
+static int64_t
+log_for_ms(struct log *log)
+{
+    int64_t began_ms = clock_monotonic_ms();
+
+    log_message(log, LOG_LEVEL_INFO, "e", "a line");
+    return clock_monotonic_ms() - began_ms;
+}
+
+/* Once a line had been dropped, every line was that found the pipe full for an instant, for ever.
+ */
+static void
+a_pipe_that_was_full_is_waited_for_again(void **state)
+{
+    (void)state;
+    struct path path = scratch_path("pipe");
+    struct log *log;
+    int fd;
+
+    assert_int_equal(mkfifo(path.text, 0600), 0);
+    fd = open(path.text, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    assert_true(fd >= 0);
+    log = log_open(path.text);
+    assert_non_null(log);
+    for (int i = 0; i < 2; i++) {
+        fill(fd);
+        assert_true(log_for_ms(log) >= 150);
+        empty(fd);
+        (void)log_for_ms(log);
+        empty(fd);
+    }
+    log_close(log);
+    (void)close(fd);
 }
 
 #define WRITERS 4
@@ -370,6 +450,8 @@ main(void)
         cmocka_unit_test_setup(values_cannot_forge_a_pair_or_a_line, scratch_clear),
         cmocka_unit_test_setup(a_long_value_is_cut, scratch_clear),
         cmocka_unit_test_setup(a_long_line_is_cut_and_still_one_line, scratch_clear),
+        cmocka_unit_test_setup(a_pair_that_finds_no_room_is_left_out_whole, scratch_clear),
+        cmocka_unit_test_setup(a_pipe_that_was_full_is_waited_for_again, scratch_clear),
         cmocka_unit_test_setup(levels_and_messages, scratch_clear),
         cmocka_unit_test_setup(the_file_is_appended_to_and_not_for_others, scratch_clear),
         cmocka_unit_test_setup(a_file_that_cannot_be_opened, scratch_clear),
