@@ -1,0 +1,217 @@
+/*
+ * One input under failures.
+ * SPDX-License-Identifier: MIT
+ */
+#include "failure.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "estate.h"
+#include "faults.h"
+#include "fuzz.h"
+#include "ledger/upkeep.h"
+#include "moment.h"
+#include "receiver.h"
+
+/* Rounds in which all has to come right once nothing fails any more, each ten minutes after the
+ * other: a job is put off for five minutes at most, an upstream for an hour. */
+#define ROUNDS 24
+#define ROUND_MS (10 * 60 * 1000)
+
+/* Dispatches while calls fail. */
+#define FAULTY_STORIES 4
+
+struct trial {
+    struct receiver receiver;
+    struct receiver_delivery delivery;
+    bool dies;         /* the program ends in the middle of a dispatch, and is started again */
+    bool rival_wins;   /* another receiver dispatches first */
+    bool starts_amid;  /* it is started while calls fail, too */
+    bool answers_amid; /* deliveries come while calls fail */
+};
+
+void
+failure_prepare(void)
+{
+    receiver_prepare();
+}
+
+/* Whoever comes back takes up what a dead one left. */
+static void
+recover(struct trial *trial)
+{
+    struct upkeep upkeep = {.ledger = trial->receiver.ledger,
+                            .now_ms = moment_now_ms(),
+                            .boot_ms = moment_now_ms(),
+                            .retention_ms = INT64_C(7) * 24 * 3600 * 1000,
+                            .horizon_ms = INT64_C(2) * 3600 * 1000};
+    struct rh_reason reason;
+
+    FUZZ_CHECK(ledger_write(trial->receiver.ledger, upkeep_run, &upkeep, &reason) == LEDGER_OK);
+}
+
+static void
+start_again(struct trial *trial)
+{
+    receiver_close(&trial->receiver);
+    FUZZ_CHECK(receiver_open(&trial->receiver, false));
+    recover(trial);
+}
+
+static void
+start(struct trial *trial)
+{
+    if (trial->starts_amid) {
+        bool opened;
+
+        faults_begin();
+        opened = receiver_open(&trial->receiver, true);
+        (void)faults_end();
+        receiver_check_log(&trial->receiver);
+        if (opened)
+            return;
+        receiver_close(&trial->receiver);
+    }
+    FUZZ_CHECK(receiver_open(&trial->receiver, true));
+}
+
+/* What a delivery is answered while calls fail, against what it is answered without: the same, or
+ * that it was not taken. */
+static void
+check_reply(const struct receiver_reply *faulty, const struct receiver_reply *again, bool is_there)
+{
+    if (faulty->outcome == OUTCOME_UNAVAILABLE) {
+        FUZZ_CHECK(again->outcome != OUTCOME_UNAVAILABLE);
+        FUZZ_CHECK(again->outcome != OUTCOME_ACCEPTED || !is_there);
+    } else if (faulty->outcome == OUTCOME_ACCEPTED) {
+        FUZZ_CHECK(is_there);
+        FUZZ_CHECK(again->outcome == OUTCOME_DUPLICATE);
+    } else {
+        FUZZ_CHECK(faulty->outcome == again->outcome);
+        FUZZ_CHECK(faulty->outcome != OUTCOME_DUPLICATE || is_there);
+    }
+}
+
+/* To a ledger without jobs. */
+static void
+deliver(struct trial *trial)
+{
+    struct receiver_reply faulty, again;
+    bool is_there;
+
+    faults_begin();
+    faulty = receiver_deliver(&trial->receiver, &trial->delivery);
+    (void)faults_end();
+    receiver_check_ledger(true);
+    is_there = receiver_number("SELECT count(*) FROM job") > 0;
+    again = receiver_deliver(&trial->receiver, &trial->delivery);
+    check_reply(&faulty, &again, is_there);
+    receiver_check_ledger(true);
+}
+
+/* A story or several while calls fail. The ledger may fail for as long as it likes: then the
+ * program waits, or its end comes first. */
+static void
+dispatch_amid(struct trial *trial)
+{
+    enum work_end end = WORK_DONE;
+    bool died = false;
+
+    for (int i = 0; i < FAULTY_STORIES && !died && end != WORK_NONE; i++) {
+        trial->receiver.rests = 0;
+        trial->receiver.rests_allowed = trial->dies ? i : 20;
+        faults_begin();
+        end = story_tell(&trial->receiver.tools);
+        (void)faults_end();
+        receiver_check_log(&trial->receiver);
+        died = trial->receiver.rests > trial->receiver.rests_allowed;
+        receiver_check_ledger(!died);
+        moment_pass(ROUND_MS);
+    }
+    trial->receiver.rests_allowed = 0; /* from here on nothing fails */
+    trial->receiver.rests = 0;
+    if (died)
+        start_again(trial);
+}
+
+static void
+dispatch_well(struct trial *trial)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        while (story_tell(&trial->receiver.tools) == WORK_DONE)
+            continue;
+        receiver_check_log(&trial->receiver);
+        receiver_check_ledger(true);
+        if (receiver_number("SELECT count(*) FROM job WHERE state = 'queued'") == 0)
+            return;
+        moment_pass(ROUND_MS);
+    }
+    FUZZ_CHECK(!"a job that waits has its runner in the end");
+}
+
+static int64_t
+count_runners(const char *where, const char *value)
+{
+    char sql[512];
+
+    (void)snprintf(sql, sizeof sql, "SELECT count(*) FROM runner WHERE %s = '%s'", where, value);
+    return receiver_number(sql);
+}
+
+/* What is in Nomad and on GitHub is known to the ledger, and the other way round. */
+static void
+check_supply(void)
+{
+    const struct estate_registration *registration;
+    const struct estate_child *child;
+    int64_t living = 0;
+
+    for (size_t i = 0; (child = estate_child(i)) != NULL; i++) {
+        int64_t known = count_runners("state <> 'gone' AND child", child->id);
+
+        living += count_runners("state = 'live' AND child", child->id);
+        /* One whose answer was lost is found again by its name. A rival's is the rival's to follow,
+         * where ours has not adopted it. */
+        FUZZ_CHECK(
+            known == 1 || child->is_rivals ||
+            count_runners("state IN ('minting', 'sent', 'retiring') AND name", child->runner) == 1);
+        if (known == 1)
+            FUZZ_CHECK(count_runners("child IS NOT NULL AND name", child->runner) == 1);
+    }
+    FUZZ_CHECK(living == receiver_number("SELECT count(*) FROM runner WHERE state = 'live'"));
+    for (size_t i = 0; (registration = estate_registration(i)) != NULL; i++)
+        FUZZ_CHECK(count_runners("state <> 'gone' AND name", registration->name) == 1);
+}
+
+void
+failure_try(uint64_t seed, const void *body, size_t len)
+{
+    struct trial trial = {.delivery = {.body = body, .len = len, .event = "workflow_job"}};
+    int descriptors = receiver_descriptors();
+    size_t blocks = faults_blocks(), store_blocks = faults_store_blocks();
+
+    moment_reset();
+    estate_reset();
+    faults_plan(seed);
+    trial.delivery.as_form = faults_draw(4) == 0;
+    trial.dies = faults_draw(4) == 0;
+    trial.rival_wins = faults_draw(8) == 0;
+    trial.starts_amid = faults_draw(4) == 0;
+    trial.answers_amid = trial.starts_amid || faults_draw(2) == 0;
+    start(&trial);
+    if (trial.answers_amid)
+        deliver(&trial);
+    else
+        (void)receiver_deliver(&trial.receiver, &trial.delivery);
+    if (trial.rival_wins)
+        estate_let_rival_win();
+    dispatch_amid(&trial);
+    dispatch_well(&trial);
+    check_supply();
+    receiver_close(&trial.receiver);
+    receiver_check_ledger(true);
+    FUZZ_CHECK(receiver_descriptors() == descriptors);
+    FUZZ_CHECK(faults_blocks() == blocks);
+    FUZZ_CHECK(faults_store_blocks() == store_blocks);
+}

@@ -1,0 +1,40 @@
+/*
+ * A delivery and its dispatch while calls fail: memory, the disk and its locks, OpenSSL, libcurl,
+ * and the requests to GitHub and Nomad. Whatever fails: no crash, leak, hang, lost job or secret
+ * that is told; what was answered 202 is on disk; and once nothing fails any more, the same
+ * delivery and the same job come right.
+ *
+ * Input: eight bytes, the seed of what fails (see failure.h); the delivery's body, or nothing for
+ * one that starts a runner. SPDX-License-Identifier: MIT
+ */
+#include <string.h>
+
+#include "failure.h"
+#include "fuzz.h"
+#include "specimen.h"
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    failure_prepare();
+    return 0;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
+{
+    uint64_t seed = 0;
+    size_t seed_len = len < sizeof seed ? len : sizeof seed;
+
+    if (seed_len > 0)
+        memcpy(&seed, bytes, seed_len);
+    if (len > seed_len)
+        failure_try(seed, bytes + seed_len, len - seed_len);
+    else
+        failure_try(seed, specimen_body(seed), strlen(specimen_body(seed)));
+    return 0;
+}

@@ -1,0 +1,13 @@
+/*
+ * Deliveries that start a runner: one for each way to a credential, and for each pool of
+ * receiver.c's. SPDX-License-Identifier: MIT
+ */
+#ifndef SPECIMEN_H
+#define SPECIMEN_H
+
+#include <stdint.h>
+
+/* The one that a number stands for. Static storage. */
+const char *specimen_body(uint64_t number);
+
+#endif
