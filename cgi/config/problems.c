@@ -4,11 +4,13 @@
  */
 #include "config/problems.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "text/buffer.h"
+#include "text/escape.h"
 
 #define TEXT_MAX 2048
 
@@ -20,20 +22,24 @@ add(struct problems *problems, bool is_error, const struct origin *origin, const
     va_list args)
 {
     char message[TEXT_MAX];
-    struct buffer text = BUFFER_INIT(2 * TEXT_MAX);
+    struct buffer text = BUFFER_INIT(PATH_MAX + TEXT_MAX + 32);
     struct problem *grown;
 
     if (is_error)
         problems->errors++;
     (void)vsnprintf(message, sizeof message, format, args);
     if (origin->file != NULL && origin->line > 0)
-        (void)buffer_addf(&text, "%s:%d: %s", origin->file, origin->line, message);
+        (void)buffer_addf(&text, "%.*s:%d: %s", PATH_MAX, origin->file, origin->line, message);
     else if (origin->file != NULL)
-        (void)buffer_addf(&text, "%s: %s", origin->file, message);
+        (void)buffer_addf(&text, "%.*s: %s", PATH_MAX, origin->file, message);
     else if (origin->name != NULL)
         (void)buffer_addf(&text, "environment %s: %s", origin->name, message);
     else
         (void)buffer_add_text(&text, message);
+
+    /* Names of files, keys and values are in it. */
+    if (text.bytes != NULL)
+        escape_tame(text.bytes);
 
     grown = reallocarray(problems->items, problems->len + 1, sizeof *grown);
     if (grown == NULL) {

@@ -27,7 +27,8 @@ struct origin {
     const char *name; /* the environment variable's name */
 };
 
-/* Adds "ORIGIN: TEXT". Out of memory counts as an error without a text. */
+/* Adds "ORIGIN: TEXT", as one line that no name or value in it can steer. Out of memory counts as
+ * an error without a text. */
 void problems_error(struct problems *problems, const struct origin *origin, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void problems_warning(struct problems *problems, const struct origin *origin, const char *format,

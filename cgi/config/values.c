@@ -24,6 +24,7 @@
 #include <runhook/delivery.h>
 
 #include "config/keys.h"
+#include "text/escape.h"
 
 const char *const meta_key_names[META_KEYS] = {
     [META_DELIVERY_ID] = "DELIVERY_ID",
@@ -40,7 +41,8 @@ const char *const meta_key_names[META_KEYS] = {
 static bool refuse(struct rh_reason *reason, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Says why, and is false, so that a parser ends in `return refuse(…)`. */
+/* Says why, and is false, so that a parser ends in `return refuse(…)`. A value in it may hold
+ * anything, and is cut anywhere. */
 static bool
 refuse(struct rh_reason *reason, const char *format, ...)
 {
@@ -49,6 +51,7 @@ refuse(struct rh_reason *reason, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(reason->text, sizeof reason->text, format, args);
     va_end(args);
+    escape_tame(reason->text);
     return false;
 }
 

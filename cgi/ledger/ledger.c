@@ -22,6 +22,7 @@
 #include "ledger/owner.h"
 #include "ledger/schema.h"
 #include "ledger/statement.h"
+#include "text/escape.h"
 
 /* GitHub waits 10 s for an answer: a writer gives up well before. When the program ends, at once.
  */
@@ -87,6 +88,7 @@ explain(const struct ledger_txn *txn, enum ledger_error error, struct rh_reason 
                        sqlite3_errmsg(txn->db));
     else
         (void)snprintf(reason->text, sizeof reason->text, "%s", texts[error]);
+    escape_tame(reason->text); /* of a damaged ledger, SQLite quotes what stands in it */
     return error;
 }
 
@@ -227,6 +229,7 @@ enter(struct ledger *ledger, const char *path, enum ledger_mode mode, struct rh_
         return explain(&ledger->writer, LEDGER_UNREACHABLE, reason);
     (void)snprintf(reason->text, sizeof reason->text, "cannot open and lock %.160s.owners: %s",
                    path, strerror(errno));
+    escape_tame(reason->text);
     return LEDGER_READ_ONLY;
 }
 

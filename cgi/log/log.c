@@ -190,6 +190,7 @@ log_message(struct log *log, enum log_level level, const char *event, const char
     va_start(args, format);
     (void)vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    escape_trim(text);
     log_begin(&line, level, event);
     log_text(&line, "message", text);
     log_end(log, &line);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "text/escape.h"
 #include "text/json.h"
 
 static const struct {
@@ -50,6 +51,7 @@ answer_set(struct answer *answer, enum outcome outcome, const char *format, ...)
     va_start(args, format);
     (void)vsnprintf(answer->reason, sizeof answer->reason, format, args);
     va_end(args);
+    escape_trim(answer->reason);
 }
 
 static char *

@@ -66,6 +66,30 @@ escape_plain(struct buffer *out, const char *text, size_t len, size_t max_chars)
 }
 
 void
+escape_tame(char *text)
+{
+    unsigned char *from = (unsigned char *)text;
+    size_t left;
+    char *to = text;
+
+    escape_trim(text);
+    for (left = strlen(text); left > 0;) {
+        uint32_t point;
+        size_t size = utf8_decode(from, left, &point), taken = size == 0 ? 1 : size;
+
+        if (size == 0 || utf8_is_steering(point)) {
+            *to++ = point == '\n' || point == '\t' ? ' ' : '?';
+        } else {
+            memmove(to, from, size);
+            to += size;
+        }
+        from += taken;
+        left -= taken;
+    }
+    *to = '\0';
+}
+
+void
 escape_json(struct buffer *out, const char *json)
 {
     const unsigned char *bytes = (const unsigned char *)json;
@@ -75,8 +99,10 @@ escape_json(struct buffer *out, const char *json)
         uint32_t point;
         size_t size = utf8_decode(bytes, left, &point);
 
-        if (size < 2 || !utf8_is_steering(point))
-            (void)buffer_add(out, bytes, size == 0 ? 1 : size);
+        if (size == 0)
+            (void)buffer_add_text(out, "\\ufffd");
+        else if (point < 0x20 || !utf8_is_steering(point))
+            (void)buffer_add(out, bytes, size); /* within texts, what is below is escaped already */
         else if (point < 0x10000)
             (void)buffer_addf(out, "\\u%04x", (unsigned)point);
         else

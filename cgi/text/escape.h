@@ -28,7 +28,12 @@ bool escape_add_len(struct buffer *out, const char *bytes, size_t len, size_t ma
  */
 bool escape_plain(struct buffer *out, const char *bytes, size_t len, size_t max_chars);
 
-/* Appends JSON text with what would steer as \uXXXX: the same JSON, fit for a terminal. */
+/* The same in place: no byte more is needed. A last character of which only a part is there, as
+ * after a snprintf that had no room, is cut off. */
+void escape_tame(char *text);
+
+/* Appends JSON text with what would steer as \uXXXX: the same JSON, fit for a terminal. A byte that
+ * is not UTF-8, which JSON has not, becomes \ufffd. */
 void escape_json(struct buffer *out, const char *json);
 
 /* Copies as much of a text (NULL: none) as has room in `cap` bytes with its NUL, in whole

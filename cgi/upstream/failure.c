@@ -81,6 +81,6 @@ failure_set(struct failure *failure, enum upstream upstream, enum failure_kind k
     va_start(args, format);
     (void)vsnprintf(failure->text.text, sizeof failure->text.text, format, args);
     va_end(args);
-    escape_trim(failure->text.text);
+    escape_tame(failure->text.text);
     return false;
 }

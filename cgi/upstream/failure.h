@@ -67,8 +67,9 @@ const char *failure_text(enum failure_kind kind);
  * met is there, by whomever. */
 bool failure_changed_nothing(const struct failure *failure);
 
-/* Sets kind, upstream and text, and clears the rest. Returns false, so that a request can end in
- * it. */
+/* Sets kind, upstream and text, and clears the rest. What of the text would steer a terminal, or is
+ * not UTF-8, becomes "?": names and an upstream's words are in it. Returns false, so that a request
+ * can end in it. */
 bool failure_set(struct failure *failure, enum upstream upstream, enum failure_kind kind,
                  const char *format, ...) __attribute__((format(printf, 4, 5)));
 

@@ -123,6 +123,19 @@ a_long_reason_is_cut(void **state)
 }
 
 static void
+a_long_reason_is_cut_between_characters(void **state)
+{
+    (void)state;
+    char reason[601] = "";
+    struct answer answer = {0};
+
+    for (size_t i = 0; i + 1 < sizeof reason; i += 2)
+        memcpy(reason + i, "é", 3);
+    answer_set(&answer, OUTCOME_INVALID, "%s", reason);
+    assert_int_equal(strlen(answer.reason), ANSWER_REASON_CAP - 2);
+}
+
+static void
 a_page_stands_in_the_place_of_the_json(void **state)
 {
     struct answer answer = {.outcome = OUTCOME_OK,
@@ -199,6 +212,7 @@ main(void)
         cmocka_unit_test(members_in_order),
         cmocka_unit_test(a_reason_is_data),
         cmocka_unit_test(a_long_reason_is_cut),
+        cmocka_unit_test(a_long_reason_is_cut_between_characters),
         cmocka_unit_test(a_page_stands_in_the_place_of_the_json),
         cmocka_unit_test(a_page_that_did_not_fit_is_not_sent),
         cmocka_unit_test(head_has_the_headers_alone),

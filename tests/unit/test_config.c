@@ -750,6 +750,45 @@ without_secrets_their_files_stay_unread(void **state)
     problems_fini(&problems);
 }
 
+/* Sections, keys and values are quoted from the file, and so may hold anything. */
+static void
+problems_steer_no_terminal(void **state)
+{
+    (void)state;
+    struct problems problems;
+
+    assert_null(load("[github]\n\x1b[31m = x\n\xff = y\nwebhook_secret = s\ntoken = t\n"
+                     "api_version = \xe2\x80\xae\n[\x1b[2J\xc2\x9b]\n" POOL,
+                     none, &problems));
+    assert_true(problems.len >= 4);
+    for (size_t i = 0; i < problems.len; i++) {
+        for (const char *c = problems.items[i].text; *c != '\0'; c++)
+            assert_row((unsigned char)*c >= ' ' && *c != 0x7f && *c != '\xff' && *c != '\xe2' &&
+                           *c != '\xc2',
+                       problems.items[i].text);
+    }
+    problems_fini(&problems);
+}
+
+/* It was counted, and nothing said which file it is about. */
+static void
+a_path_that_is_too_long_is_told(void **state)
+{
+    (void)state;
+    struct problems problems = {0};
+    char path[5000];
+
+    memset(path, 'x', sizeof path);
+    path[0] = '/';
+    path[sizeof path - 1] = '\0';
+    variables = none;
+    assert_null(config_load(path, environment, CONFIG_WHOLE, &problems));
+    assert_int_equal(problems.errors, 1);
+    assert_int_equal(problems.len, 1);
+    assert_non_null(strstr(problems.items[0].text, "cannot read the configuration"));
+    problems_fini(&problems);
+}
+
 /* The table of keys itself. */
 static void
 every_key_is_found_by_its_name(void **state)
@@ -791,6 +830,8 @@ main(void)
         cmocka_unit_test_setup(all_errors_are_told_at_once, scratch_clear),
         cmocka_unit_test_setup(pools_are_counted, scratch_clear),
         cmocka_unit_test_setup(a_byte_order_mark_hides_no_section, scratch_clear),
+        cmocka_unit_test_setup(problems_steer_no_terminal, scratch_clear),
+        cmocka_unit_test_setup(a_path_that_is_too_long_is_told, scratch_clear),
         cmocka_unit_test_setup(a_warning_is_no_error, scratch_clear),
         cmocka_unit_test_setup(the_environment_overrides_the_file, scratch_clear),
         cmocka_unit_test_setup(every_variable_reaches_its_key, scratch_clear),

@@ -252,6 +252,72 @@ width(void **state)
         assert_row(escape_width(rows[i].text) == rows[i].want, rows[i].text);
 }
 
+static void
+a_text_is_tamed_in_place(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *want;
+    } rows[] = {
+        {"", ""},
+        {"\"plain\" \\ é 🚀", "\"plain\" \\ é 🚀"},
+        {"a\nb\tc", "a b c"},
+        {"\x1b[2J\x7f", "?[2J?"},
+        {"\xc2\x9b"
+         "31m",
+         "?31m"},
+        {"a\xe2\x80\xae"
+         "b",
+         "a?b"},
+        {"a\xff\xfe"
+         "b",
+         "a??b"},
+        {"cut \xe2\x82", "cut "},
+        {"\xf0\x9f\x9a", ""},
+        {"\x80\x80\x80\x80\x80", ""},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char *copy = strdup(rows[i].text);
+
+        assert_non_null(copy);
+        escape_tame(copy);
+        assert_row(strcmp(copy, rows[i].want) == 0, rows[i].want);
+        free(copy);
+    }
+}
+
+/* A byte that is no UTF-8 went through as it was, and a terminal of 8 bits takes 0x9b for the begin
+ * of a command. */
+static void
+json_for_a_terminal_has_no_byte_that_steers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json;
+        const char *want;
+    } rows[] = {
+        {"{\n\t\"a\":\"é\"\n}", "{\n\t\"a\":\"é\"\n}"},
+        {"\"\x9b"
+         "31m\"",
+         "\"\\ufffd31m\""},
+        {"\"\xff\"", "\"\\ufffd\""},
+        {"\"\x7f\"", "\"\\u007f\""},
+        {"\"\xc2\x9b\"", "\"\\u009b\""},
+        {"\"\xe2\x80\xae\"", "\"\\u202e\""},
+        {"\"\xf3\xa0\x80\x81\"", "\"\\udb40\\udc01\""},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct buffer out = BUFFER_INIT(256);
+
+        escape_json(&out, rows[i].json);
+        assert_row(strcmp(buffer_text(&out), rows[i].want) == 0, rows[i].want);
+        buffer_fini(&out);
+    }
+}
+
 int
 main(void)
 {
@@ -264,6 +330,8 @@ main(void)
         cmocka_unit_test(plain_text_keeps_what_does_no_harm),
         cmocka_unit_test(a_cut_character_is_trimmed),
         cmocka_unit_test(a_copy_is_cut_between_characters),
+        cmocka_unit_test(a_text_is_tamed_in_place),
+        cmocka_unit_test(json_for_a_terminal_has_no_byte_that_steers),
         cmocka_unit_test(width),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

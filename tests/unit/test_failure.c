@@ -53,6 +53,18 @@ a_long_text_is_cut(void **state)
     assert_int_equal(strlen(failure.text.text), sizeof failure.text.text - 1);
 }
 
+/* Names and an upstream's own words stand in it, as those of a certificate do. */
+static void
+a_text_steers_no_terminal(void **state)
+{
+    (void)state;
+    struct failure failure;
+
+    assert_false(failure_set(&failure, UPSTREAM_NOMAD, FAILURE_TLS, "Nomad: %s",
+                             "\x1b[2J\nlevel=info \xe2\x80\xae \xff \xc2\x9b é"));
+    assert_string_equal(failure.text.text, "Nomad: ?[2J level=info ? ? ? é");
+}
+
 int
 main(void)
 {
@@ -60,6 +72,7 @@ main(void)
         cmocka_unit_test(words_are_distinct_and_fit_for_a_log),
         cmocka_unit_test(setting_one_clears_the_rest),
         cmocka_unit_test(a_long_text_is_cut),
+        cmocka_unit_test(a_text_steers_no_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

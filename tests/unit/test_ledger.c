@@ -158,6 +158,24 @@ a_damaged_ledger_is_told_apart(void **state)
     assert_non_null(strstr(reason.text, "malformed"));
 }
 
+/* SQLite names in its words what it stumbled on, and that is whatever stands in the file. */
+static void
+the_words_about_a_damaged_ledger_are_plain(void **state)
+{
+    struct rh_reason reason;
+    struct ledger *ledger = *state;
+
+    ledger_close(ledger);
+    *state = NULL;
+    make_database(LEDGER_NAME, "PRAGMA writable_schema = ON;"
+                               "UPDATE sqlite_schema SET name = x'1b5b324aff' || char(8238, 10),"
+                               " sql = 'CREATE TABLE' WHERE name = 'job'");
+    assert_int_not_equal(open_at(LEDGER_NAME, LEDGER_SERVE, &ledger, &reason), LEDGER_OK);
+    assert_non_null(strstr(reason.text, "?[2J"));
+    for (const char *c = reason.text; *c != '\0'; c++)
+        assert_row(*c >= ' ' && *c <= '~', reason.text);
+}
+
 /* Root may write anywhere, so the rest of the test is that of another user. */
 static int
 open_as_nobody(const char *path, enum ledger_mode mode)
@@ -622,6 +640,7 @@ main(void)
         ON_LEDGER(changing_needs_a_ledger),
         ON_LEDGER(what_is_no_ledger_is_refused),
         ON_LEDGER(a_damaged_ledger_is_told_apart),
+        ON_LEDGER(the_words_about_a_damaged_ledger_are_plain),
         ON_LEDGER(a_folder_that_may_not_be_written),
         ON_LEDGER(a_work_that_fails_undoes_itself_alone),
         ON_FRAIL_DISK(a_write_is_on_disk_before_it_returns),

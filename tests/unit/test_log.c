@@ -169,6 +169,22 @@ a_pair_that_finds_no_room_is_left_out_whole(void **state)
 }
 
 static void
+a_long_message_is_cut_between_characters(void **state)
+{
+    (void)state;
+    struct log *log = log_open(scratch_path("log").text);
+    char message[1100] = "", *text;
+
+    while (strlen(message) < sizeof message - 3)
+        strcat(message, "é");
+    log_message(log, LOG_LEVEL_INFO, "e", "%s", message);
+    log_close(log);
+    text = scratch_read("log");
+    assert_null(strstr(text, "\\x"));
+    free(text);
+}
+
+static void
 levels_and_messages(void **state)
 {
     (void)state;
@@ -452,6 +468,7 @@ main(void)
         cmocka_unit_test_setup(a_long_line_is_cut_and_still_one_line, scratch_clear),
         cmocka_unit_test_setup(a_pair_that_finds_no_room_is_left_out_whole, scratch_clear),
         cmocka_unit_test_setup(a_pipe_that_was_full_is_waited_for_again, scratch_clear),
+        cmocka_unit_test_setup(a_long_message_is_cut_between_characters, scratch_clear),
         cmocka_unit_test_setup(levels_and_messages, scratch_clear),
         cmocka_unit_test_setup(the_file_is_appended_to_and_not_for_others, scratch_clear),
         cmocka_unit_test_setup(a_file_that_cannot_be_opened, scratch_clear),

@@ -73,6 +73,32 @@ numbers(void **state)
     }
 }
 
+/* A value is shown as far as some byte, whatever it holds. */
+static void
+a_refusal_is_plain_text(void **state)
+{
+    (void)state;
+    char text[80], *out = NULL;
+    struct rh_reason reason;
+    struct rh_labels labels = {0};
+    bool is_on;
+
+    assert_false(value_bool("\x1b]0;x\x07\xe2\x80\xae\xff", &is_on, &reason));
+    assert_string_equal(reason.text, "must be yes or no, not \"?]0;x???\"");
+    memset(text, 'x', 63);
+    memcpy(text + 63, "é", sizeof "é");
+    assert_false(value_bool(text, &is_on, &reason));
+    text[63] = '?';
+    text[64] = '"';
+    text[65] = '\0';
+    assert_string_equal(strchr(reason.text, '"') + 1, text);
+    assert_false(value_name("a\nb", 64, false, &out, &reason));
+    assert_non_null(strstr(reason.text, "not \"a b\""));
+    assert_false(value_labels("\xff", &labels, &reason));
+    assert_non_null(strstr(reason.text, "\"?\" cannot be a label"));
+    assert_null(out);
+}
+
 static void
 a_number_out_of_range_is_told_the_range(void **state)
 {
@@ -759,6 +785,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers),
+        cmocka_unit_test(a_refusal_is_plain_text),
         cmocka_unit_test(a_number_out_of_range_is_told_the_range),
         cmocka_unit_test(modes),
         cmocka_unit_test(bools),
