@@ -39,7 +39,7 @@ const struct key config_keys[] = {
     SERVER("listen", VALUE_LISTEN, listen, .environment = "RUNHOOK_LISTEN", .is_fixed = true),
     SERVER("socket_mode", VALUE_MODE, socket_mode, .fallback = "0660", .is_fixed = true),
     SERVER("socket_group", VALUE_NAME, socket_group, .max = 64, .is_fixed = true),
-    SERVER("threads", VALUE_NUMBER, threads, .min = 1, .max = 64, .fallback = "4",
+    SERVER("threads", VALUE_NUMBER, threads, .min = 1, .max = 64, .fallback = "16",
            .is_fixed = true),
     SERVER("dispatchers", VALUE_NUMBER, dispatchers, .min = 1, .max = 64, .fallback = "4",
            .is_fixed = true),

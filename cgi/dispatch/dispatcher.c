@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "audit/auditor.h"
 #include "audit/discovery.h"
@@ -27,6 +28,10 @@
 
 /* The ledger's own waiting is over when a story ends with its trouble: no need to press it. */
 #define LEDGER_REST_MS 1000
+
+/* Once a look has found nothing, the next is not before this: deliveries that come by the thousand
+ * to a full pool are looked at together. */
+#define LOOK_AGAIN_MS 5
 
 #define HOUR_S INT64_C(3600)
 #define DAY_MS (24 * HOUR_S * 1000)
@@ -72,7 +77,8 @@ struct dispatcher {
      * `changes` where there may be more than a job to take up. */
     uint64_t calls;
     uint64_t changes;
-    bool called; /* a thread is woken already, and has not looked yet */
+    bool called;           /* a thread is woken already, and has not looked yet */
+    int64_t look_after_ms; /* of clock_monotonic_ms */
     bool stopping;
     int64_t auditing;      /* threads that audit or discover now */
     int64_t roll_after_ms; /* of clock_now_ms: the next roll call is not before this */
@@ -175,14 +181,20 @@ prepare(struct dispatcher *dispatcher)
     return done && prepare_hooks(dispatcher);
 }
 
-/* Rests until a call after `seen`, or until it is time to stop. */
+/* After a look in vain: rests until a call after `seen`, or until it is time to stop. */
 static void
 rest(struct dispatcher *dispatcher, uint64_t seen)
 {
+    int64_t early_ms;
+
     (void)pthread_mutex_lock(&dispatcher->lock);
+    dispatcher->look_after_ms = clock_monotonic_ms() + LOOK_AGAIN_MS;
     while (!dispatcher->stopping && dispatcher->calls == seen)
         (void)pthread_cond_wait(&dispatcher->woken, &dispatcher->lock);
+    early_ms = dispatcher->stopping ? 0 : dispatcher->look_after_ms - clock_monotonic_ms();
     (void)pthread_mutex_unlock(&dispatcher->lock);
+    if (early_ms > 0)
+        (void)usleep((useconds_t)early_ms * 1000);
 }
 
 /* Rests for `rest_ms`. False when it is time to stop. */

@@ -69,7 +69,7 @@ defaults(void **state)
     assert_null(config->server.listen);
     assert_int_equal(config->server.socket_mode, 0660);
     assert_null(config->server.socket_group);
-    assert_int_equal(config->server.threads, 4);
+    assert_int_equal(config->server.threads, 16);
     assert_int_equal(config->server.dispatchers, 4);
     assert_int_equal(config->server.max_body, 1048576);
     assert_null(config->server.log_file);
