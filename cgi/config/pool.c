@@ -125,15 +125,22 @@ pool_serving_json(const struct config *config, const char *labels, const char *r
 }
 
 bool
+pool_has_labels(const struct pool *pool, const char *labels, bool *has)
+{
+    struct rh_labels asked;
+    bool done = read_labels(labels, &asked);
+
+    *has = done && rh_labels_match(&asked, &pool->labels, false, NULL) == RH_MATCH_SERVES;
+    if (done)
+        rh_labels_fini(&asked);
+    return done;
+}
+
+bool
 pool_covers(const void *config, const char *name, const char *labels)
 {
     const struct pool *pool = pool_named(config, name);
-    struct rh_labels asked;
     bool covers;
 
-    if (pool == NULL || !read_labels(labels, &asked))
-        return false;
-    covers = rh_labels_match(&asked, &pool->labels, false, NULL) == RH_MATCH_SERVES;
-    rh_labels_fini(&asked);
-    return covers;
+    return pool != NULL && pool_has_labels(pool, labels, &covers) && covers;
 }

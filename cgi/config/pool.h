@@ -38,6 +38,11 @@ const struct pool *pool_for_job(const struct config *config, const struct rh_wor
 const struct pool *pool_serving_json(const struct config *config, const char *labels,
                                      const char *repository, bool is_private);
 
+/* Whether a runner of a pool has all the labels of a JSON array, as the ledger keeps them. False,
+ * and
+ * `*has` too, when out of memory. */
+bool pool_has_labels(const struct pool *pool, const char *labels, bool *has);
+
 /* Whether a runner of the pool of this name has all the labels of a JSON array: GitHub may give it
  * such a job, whatever else the pool asks for. `config` is a struct config: see report_covers. */
 bool pool_covers(const void *config, const char *name, const char *labels);

@@ -120,32 +120,37 @@ log_turned_away(const struct tools *tools, const struct order *order,
     log_end(tools->log, &line);
 }
 
-/* What the rule makes of a job whose code comes from a fork. `words` is room for a refusal. */
-static void
+/* What the rule makes of a job whose code comes from a fork. `words` is room for a refusal. False
+ * when out of memory: a job that is refused is so for good. */
+static bool
 judge_fork(const struct tools *tools, const struct order *order, const struct fork_rule *rule,
            struct order_origin *step, char *words, size_t words_cap)
 {
     const struct job *job = &order->job;
     const struct pool *to;
+    bool covers;
 
     if (rule->permit == PERMIT_DENY) {
         (void)snprintf(words, words_cap,
                        "the run's code comes from a fork, and fork_pull_requests = deny");
         step->refused = words;
-        return;
+        return true;
     }
     to = pool_named(tools->config, rule->pool);
     if (to == NULL || strcmp(to->name, job->pool) == 0)
-        return;
-    if (!pool_covers(tools->config, to->name, job->labels)) {
+        return true;
+    if (!pool_has_labels(to, job->labels, &covers))
+        return false;
+    if (!covers) {
         (void)snprintf(words, words_cap,
                        "the run's code comes from a fork, and the pool %s for those has not all of "
                        "the job's labels",
                        to->name);
         step->refused = words;
-        return;
+        return true;
     }
     step->pool = to->name;
+    return true;
 }
 
 /* Before anything is minted: jobs of pull requests from forks may not be for every pool. GitHub is
@@ -172,8 +177,12 @@ settle_origin(const struct tools *tools, const struct order *order, const struct
         step.was_asked = parcel->github_passed = true;
         step.origin = is_forks ? JOB_ORIGIN_FORK : JOB_ORIGIN_OWN;
     }
-    if (step.origin == JOB_ORIGIN_FORK)
-        judge_fork(tools, order, rule, &step, words, sizeof words);
+    if (step.origin == JOB_ORIGIN_FORK &&
+        !judge_fork(tools, order, rule, &step, words, sizeof words)) {
+        (void)failure_set(&failure, UPSTREAM_GITHUB, FAILURE_LOCAL, "out of memory");
+        *end = put_back(tools, order, parcel, &failure, true);
+        return false;
+    }
     if (!step.was_asked && step.refused == NULL && step.pool == NULL)
         return true;
     step.now_ms = clock_now_ms();
@@ -262,7 +271,8 @@ prepare(const struct tools *tools, const struct order *order, const struct pool 
     if (error == RH_OK)
         return true;
     return failure_set(failure, UPSTREAM_NOMAD,
-                       error == RH_ERR_NO_MEMORY ? FAILURE_LOCAL : FAILURE_CONFIGURATION,
+                       error == RH_ERR_NO_MEMORY || error == RH_ERR_CRYPTO ? FAILURE_LOCAL
+                                                                           : FAILURE_CONFIGURATION,
                        "the dispatch body could not be built: %s", rh_error_text(error));
 }
 

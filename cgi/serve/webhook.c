@@ -134,10 +134,12 @@ record(const struct webhook *webhook, struct news *news, const struct verdict *v
     const struct job_report *report = &news->report;
     struct rh_reason reason;
 
-    if (ledger_write(webhook->ledger, apply, news, &reason) != LEDGER_OK)
+    if (ledger_write(webhook->ledger, apply, news, &reason) != LEDGER_OK) {
         answer_set(answer, OUTCOME_UNAVAILABLE, "not taken, since it could not be stored: %s",
                    reason.text);
-    else if (verdict->outcome == OUTCOME_ACCEPTED && report->before != JOB_NONE)
+        return;
+    }
+    if (verdict->outcome == OUTCOME_ACCEPTED && report->before != JOB_NONE)
         answer_set(answer, OUTCOME_DUPLICATE, "the job is known already: %s",
                    job_state_text(report->before));
     answer->is_news = report->after != report->before;
@@ -190,16 +192,15 @@ log_delivery(const struct webhook *webhook, const struct request *request, const
     log_end(webhook->log, &line);
 }
 
-/* For the status page. Of one that was not signed only that it came is kept: nothing that a stranger
- * says is stored. */
+/* For the status page. Of one that was not signed only that it came is kept: nothing that a
+ * stranger says is stored. */
 static void
 note_delivery(const struct webhook *webhook, const struct request *request, const char *guid,
               bool is_signed, const struct rh_delivery *delivery, const struct answer *answer)
 {
     struct receipt receipt = {.is_signed = is_signed,
                               .guid = is_signed ? guid : "",
-                              .event =
-                                  is_signed ? variable(request, "HTTP_X_GITHUB_EVENT") : "",
+                              .event = is_signed ? variable(request, "HTTP_X_GITHUB_EVENT") : "",
                               .sender = variable(request, "REMOTE_ADDR"),
                               .answer = answer};
 

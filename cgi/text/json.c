@@ -4,6 +4,7 @@
  */
 #include "text/json.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,9 +17,12 @@
 static cJSON *
 parse(const struct buffer *body, cJSON_bool (*is_wanted)(const cJSON *const json))
 {
-    /* With the NUL counted, cJSON also refuses what follows the value. */
-    cJSON *json =
-        body->len == 0 ? NULL : cJSON_ParseWithLengthOpts(body->bytes, body->len + 1, NULL, 1);
+    cJSON *json;
+
+    /* cJSON gives NULL for bad text and for no memory alike; malloc leaves its mark in errno. With
+     * the NUL counted, cJSON also refuses what follows the value. */
+    errno = 0;
+    json = body->len == 0 ? NULL : cJSON_ParseWithLengthOpts(body->bytes, body->len + 1, NULL, 1);
 
     if (json != NULL && !is_wanted(json)) {
         json_wipe(json);

@@ -12,7 +12,8 @@
 
 #include "text/buffer.h"
 
-/* The whole body as one JSON object; NULL where it is anything else. */
+/* The whole body as one JSON object; NULL where it is anything else, and when out of memory: errno
+ * is ENOMEM then, and not otherwise. */
 cJSON *json_parse(const struct buffer *body);
 
 /* The same for a JSON array. */

@@ -4,6 +4,7 @@
  */
 #include "upstream/failure.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -71,16 +72,37 @@ failure_changed_nothing(const struct failure *failure)
     }
 }
 
+static void
+set(struct failure *failure, enum upstream upstream, enum failure_kind kind, const char *format,
+    va_list args)
+{
+    *failure = (struct failure){.kind = kind, .upstream = upstream, .retry_after_ms = -1};
+    (void)vsnprintf(failure->text.text, sizeof failure->text.text, format, args);
+    escape_tame(failure->text.text);
+}
+
 bool
 failure_set(struct failure *failure, enum upstream upstream, enum failure_kind kind,
             const char *format, ...)
 {
     va_list args;
 
-    *failure = (struct failure){.kind = kind, .upstream = upstream, .retry_after_ms = -1};
     va_start(args, format);
-    (void)vsnprintf(failure->text.text, sizeof failure->text.text, format, args);
+    set(failure, upstream, kind, format, args);
     va_end(args);
-    escape_tame(failure->text.text);
+    return false;
+}
+
+bool
+failure_garbage(struct failure *failure, enum upstream upstream, const char *format, ...)
+{
+    va_list args;
+
+    if (errno == ENOMEM)
+        return failure_set(failure, upstream, FAILURE_LOCAL,
+                           "out of memory while reading an answer");
+    va_start(args, format);
+    set(failure, upstream, FAILURE_GARBAGE, format, args);
+    va_end(args);
     return false;
 }

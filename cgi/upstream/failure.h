@@ -73,4 +73,10 @@ bool failure_changed_nothing(const struct failure *failure);
 bool failure_set(struct failure *failure, enum upstream upstream, enum failure_kind kind,
                  const char *format, ...) __attribute__((format(printf, 4, 5)));
 
+/* The same of an answer that json_parse has just read, where it is not what the API promises:
+ * FAILURE_GARBAGE. Where only memory was missing to read it, as errno says then, it is
+ * FAILURE_LOCAL, and the upstream is not blamed. */
+bool failure_garbage(struct failure *failure, enum upstream upstream, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 #endif

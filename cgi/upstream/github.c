@@ -201,12 +201,11 @@ github_read_token(const struct http_reply *reply, struct rh_secret **token, int6
 
     if (value == NULL || expires_at == NULL || !rh_time_parse(expires_at, &expires_at_s) ||
         value[strspn(value, TOKEN_CHARACTERS)] != '\0') {
-        (void)failure_set(
-            failure, UPSTREAM_GITHUB, FAILURE_GARBAGE,
+        (void)failure_garbage(
+            failure, UPSTREAM_GITHUB,
             "GitHub's answer has no token and expires_at: is [github] api_url right?");
     } else if (rh_secret_new(value, strlen(value), token) != RH_OK) {
-        (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_GARBAGE,
-                          "GitHub's answer has an unusable token");
+        (void)failure_garbage(failure, UPSTREAM_GITHUB, "GitHub's answer has an unusable token");
     } else {
         *expires_at_ms = expires_at_s * 1000;
         done = true;

@@ -16,8 +16,9 @@
 static bool
 garbage(struct failure *failure, const char *what)
 {
-    return failure_set(failure, UPSTREAM_GITHUB, FAILURE_GARBAGE,
-                       "GitHub's answer about %s cannot be read: is [github] api_url right?", what);
+    return failure_garbage(failure, UPSTREAM_GITHUB,
+                           "GitHub's answer about %s cannot be read: is [github] api_url right?",
+                           what);
 }
 
 bool

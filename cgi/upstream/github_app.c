@@ -45,8 +45,8 @@ ask_installation(struct github *github, struct account *app, const struct buffer
     if (reply.status == 200) {
         json = json_parse(&reply.body);
         done = (json_number(json, "id", RH_ID_MAX, id) && *id > 0) ||
-               failure_set(failure, UPSTREAM_GITHUB, FAILURE_GARBAGE,
-                           "GitHub's answer is no installation: is [github] api_url right?");
+               failure_garbage(failure, UPSTREAM_GITHUB,
+                               "GitHub's answer is no installation: is [github] api_url right?");
     } else if (reply.status != 404 || !github_is_api_error(&reply)) {
         done = github_refused(github, &call, &reply, failure);
     }

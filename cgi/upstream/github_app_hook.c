@@ -33,9 +33,9 @@ ask(struct github *github, struct account *app, const char *method, const char *
     if (reply.status == 200) {
         json = json_parse(&reply.body);
         if (json == NULL)
-            (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_GARBAGE,
-                              "GitHub's answer about the App is no JSON object: is [github] "
-                              "api_url right?");
+            (void)failure_garbage(failure, UPSTREAM_GITHUB,
+                                  "GitHub's answer about the App is no JSON object: is [github] "
+                                  "api_url right?");
     } else if (wish != NULL) {
         (void)github_hook_refused(github, &call, &reply, wish, failure);
     } else {

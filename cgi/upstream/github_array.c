@@ -82,9 +82,10 @@ visit_page(const struct http_reply *reply, const char *member, github_visitor vi
             *goes_on = visit(item, arg);
     }
     cJSON_Delete(json);
-    return good || failure_set(failure, UPSTREAM_GITHUB, FAILURE_GARBAGE,
-                               "GitHub's answer is not the list that was asked for: is [github] "
-                               "api_url right?");
+    return good ||
+           failure_garbage(failure, UPSTREAM_GITHUB,
+                           "GitHub's answer is not the list that was asked for: is [github] "
+                           "api_url right?");
 }
 
 bool

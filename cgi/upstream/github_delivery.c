@@ -119,9 +119,9 @@ github_deliveries(struct github *github, const struct github_sender *sender, int
 
     buffer_fini(&path);
     if (done && reading.is_garbage)
-        done = failure_set(failure, UPSTREAM_GITHUB, FAILURE_GARBAGE,
-                           "GitHub's list of deliveries cannot be read: is [github] api_url "
-                           "right?");
+        done = failure_garbage(failure, UPSTREAM_GITHUB,
+                               "GitHub's list of deliveries cannot be read: is [github] api_url "
+                               "right?");
     return done;
 }
 

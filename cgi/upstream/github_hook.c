@@ -128,8 +128,9 @@ github_hooks(struct github *github, const char *place, github_hook_visitor visit
     done = github_array(github, &call, NULL, PAGES_MAX, visit_hook, &listing, failure);
     buffer_fini(&path);
     if (done && listing.is_garbage)
-        done = failure_set(failure, UPSTREAM_GITHUB, FAILURE_GARBAGE,
-                           "GitHub's list of webhooks cannot be read: is [github] api_url right?");
+        done =
+            failure_garbage(failure, UPSTREAM_GITHUB,
+                            "GitHub's list of webhooks cannot be read: is [github] api_url right?");
     return done;
 }
 
@@ -210,8 +211,8 @@ read_id(const struct http_reply *reply, int64_t *id, struct failure *failure)
     bool done = json_number(json, "id", RH_ID_MAX, id) && *id != 0;
 
     cJSON_Delete(json);
-    return done || failure_set(failure, UPSTREAM_GITHUB, FAILURE_GARBAGE,
-                               "GitHub's answer is no webhook: is [github] api_url right?");
+    return done || failure_garbage(failure, UPSTREAM_GITHUB,
+                                   "GitHub's answer is no webhook: is [github] api_url right?");
 }
 
 /* The path of a place's webhooks, or of one where `id` is not 0, with what follows it. */

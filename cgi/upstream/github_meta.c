@@ -24,7 +24,7 @@ shared_token(struct github *github)
 static bool
 garbage(struct failure *failure, const char *why)
 {
-    return failure_set(failure, UPSTREAM_GITHUB, FAILURE_GARBAGE, "%s", why);
+    return failure_garbage(failure, UPSTREAM_GITHUB, "%s", why);
 }
 
 static bool

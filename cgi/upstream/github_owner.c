@@ -93,8 +93,8 @@ ask(struct github *github, const char *place, const char *path_text, struct fail
         } else if (reply.status != 200) {
             (void)github_refused(github, &call, &reply, failure);
         } else if (json == NULL) {
-            (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_GARBAGE,
-                              "GitHub's answer is no owner: is [github] api_url right?");
+            (void)failure_garbage(failure, UPSTREAM_GITHUB,
+                                  "GitHub's answer is no owner: is [github] api_url right?");
         }
         http_reply_fini(&reply);
     }
@@ -166,9 +166,10 @@ github_owner_repositories(struct github *github, const char *owner, github_repos
                                 visit_repository, &listing, failure);
     buffer_fini(&path);
     if (done && listing.is_garbage)
-        done = failure_set(failure, UPSTREAM_GITHUB, FAILURE_GARBAGE,
-                           "GitHub's list of the repositories of %.96s cannot be read: is [github] "
-                           "api_url right?",
-                           place_words(place, words));
+        done = failure_garbage(
+            failure, UPSTREAM_GITHUB,
+            "GitHub's list of the repositories of %.96s cannot be read: is [github] "
+            "api_url right?",
+            place_words(place, words));
     return done;
 }

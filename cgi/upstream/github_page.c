@@ -23,8 +23,9 @@ read_page(const struct http_reply *reply, const char *member, struct github_page
 {
     page->items = github_read_page(&reply->body, member, &page->total);
     if (page->items == NULL)
-        return failure_set(failure, UPSTREAM_GITHUB, FAILURE_GARBAGE,
-                           "GitHub's answer is no list of %s: is [github] api_url right?", member);
+        return failure_garbage(failure, UPSTREAM_GITHUB,
+                               "GitHub's answer is no list of %s: is [github] api_url right?",
+                               member);
     page->items_len = cJSON_GetArraySize(page->items);
     memcpy(page->etag, reply->etag, sizeof page->etag);
     return true;

@@ -80,8 +80,8 @@ read_jit(const struct http_reply *reply, struct rh_secret **config, int64_t *run
                 rh_secret_new(encoded, strlen(encoded), config) == RH_OK;
 
     json_wipe(json);
-    return done ||
-           failure_set(failure, UPSTREAM_GITHUB, FAILURE_GARBAGE,
+    return done || failure_garbage(
+                       failure, UPSTREAM_GITHUB,
                        "GitHub's answer has no runner and encoded_jit_config: is [github] api_url "
                        "right?");
 }

@@ -38,9 +38,9 @@ github_job_get(struct github *github, const char *repository, int64_t id, struct
     else if (reply.status != 200)
         done = github_refused(github, &call, &reply, failure);
     else if (!github_read_job(&reply.body, id, job))
-        done =
-            failure_set(failure, UPSTREAM_GITHUB, FAILURE_GARBAGE,
-                        "GitHub's answer is not job %" PRId64 ": is [github] api_url right?", id);
+        done = failure_garbage(failure, UPSTREAM_GITHUB,
+                               "GitHub's answer is not job %" PRId64 ": is [github] api_url right?",
+                               id);
     http_reply_fini(&reply);
 out:
     buffer_fini(&path);
@@ -66,9 +66,9 @@ github_run_is_forks(struct github *github, const char *repository, int64_t run_i
         if (reply.status != 200)
             done = github_refused(github, &call, &reply, failure);
         else if (!github_read_origin(&reply.body, run_id, is_forks))
-            done = failure_set(failure, UPSTREAM_GITHUB, FAILURE_GARBAGE,
-                               "GitHub's answer is not run %" PRId64 ": is [github] api_url right?",
-                               run_id);
+            done = failure_garbage(
+                failure, UPSTREAM_GITHUB,
+                "GitHub's answer is not run %" PRId64 ": is [github] api_url right?", run_id);
         else
             done = true;
         http_reply_fini(&reply);

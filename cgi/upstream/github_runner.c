@@ -28,8 +28,9 @@ find_on_page(struct github *github, const struct github_call *call, const char *
     *is_last = page.items_len == 0 || *seen >= page.total;
     done = github_read_runner(page.items, name, runner);
     if (!done)
-        (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_GARBAGE,
-                          "GitHub's list of runners cannot be read: is [github] api_url right?");
+        (void)failure_garbage(
+            failure, UPSTREAM_GITHUB,
+            "GitHub's list of runners cannot be read: is [github] api_url right?");
     else if (!runner->is_registered && number > 1 && page.total != *total)
         /* What goes from one page moves all that follows, and one of them over the pages' edge. */
         done = failure_set(failure, UPSTREAM_GITHUB, FAILURE_CONFLICT,

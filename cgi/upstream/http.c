@@ -270,9 +270,12 @@ fail(struct http_client *client, CURLcode code, const struct http_reply *reply, 
     const struct http_origin *origin = client->origin;
     enum failure_kind kind = classify(code);
 
+    /* Ours, of which libcurl knows no more than that: take_body had no room, or no memory. */
+    if (code == CURLE_WRITE_ERROR && reply->body.len + CURL_MAX_WRITE_SIZE < reply->body.max)
+        return failure_set(failure, origin->upstream, FAILURE_LOCAL,
+                           "out of memory while reading an answer");
     if (code == CURLE_WRITE_ERROR)
-        kind = reply->body.len + CURL_MAX_WRITE_SIZE >= reply->body.max ? FAILURE_OVERSIZED
-                                                                        : FAILURE_LOCAL;
+        kind = FAILURE_OVERSIZED;
     return failure_set(failure, origin->upstream, kind, "%s at %.96s: %.120s",
                        origin->upstream == UPSTREAM_GITHUB ? "GitHub" : "Nomad", origin->base,
                        detail[0] != '\0' ? detail : curl_easy_strerror(code));
@@ -396,6 +399,7 @@ http_send(struct http_client *client, const struct http_request *request, struct
     struct buffer url = BUFFER_INIT(URL_MAX);
     struct curl_slist *headers = NULL;
     char detail[CURL_ERROR_SIZE] = "";
+    const char *what = "preparing a request";
     bool answered = false;
     CURLcode code;
 
@@ -416,6 +420,8 @@ http_send(struct http_client *client, const struct http_request *request, struct
         (void)fail(client, code, reply, detail, failure);
         goto out;
     }
+    /* From here on the request has been made, whatever becomes of its answer. */
+    what = "reading an answer";
     if (curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &reply->status) != CURLE_OK)
         goto local;
     reply->server_now_ms = server_now_ms(client->curl);
@@ -426,8 +432,8 @@ http_send(struct http_client *client, const struct http_request *request, struct
     answered = true;
     goto out;
 local:
-    (void)failure_set(failure, client->origin->upstream, FAILURE_LOCAL,
-                      "out of memory while preparing a request");
+    (void)failure_set(failure, client->origin->upstream, FAILURE_LOCAL, "out of memory while %s",
+                      what);
 out:
     (void)curl_easy_setopt(client->curl, CURLOPT_ERRORBUFFER, NULL);
     (void)curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, NULL);

@@ -273,8 +273,8 @@ read_dispatched(const struct http_reply *reply, struct nomad_dispatched *dispatc
     bool done = false;
 
     if (child == NULL || child[0] == '\0' || strlen(child) > CHILD_ID_MAX) {
-        (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_GARBAGE,
-                          "the answer has no DispatchedJobID: is [nomad] address Nomad's?");
+        (void)failure_garbage(failure, UPSTREAM_NOMAD,
+                              "the answer has no DispatchedJobID: is [nomad] address Nomad's?");
     } else {
         dispatched->is_older = eval == NULL || eval[0] == '\0';
         dispatched->child = strdup(child);

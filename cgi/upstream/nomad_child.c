@@ -104,8 +104,8 @@ nomad_stop(struct nomad *nomad, const char *id, struct failure *failure)
     /* EvalID is "" where there was nothing to stop, but it is there. */
     done = json_text(json, "EvalID") != NULL;
     if (!done)
-        (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_GARBAGE,
-                          "the answer to a stop has no EvalID: is [nomad] address Nomad's?");
+        (void)failure_garbage(failure, UPSTREAM_NOMAD,
+                              "the answer to a stop has no EvalID: is [nomad] address Nomad's?");
     json_wipe(json);
     http_reply_fini(&reply);
     return done;

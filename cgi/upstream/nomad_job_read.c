@@ -22,8 +22,9 @@
 static bool
 garbage(struct failure *failure, const char *what)
 {
-    return failure_set(failure, UPSTREAM_NOMAD, FAILURE_GARBAGE,
-                       "Nomad's answer about %s cannot be read: is [nomad] address Nomad's?", what);
+    return failure_garbage(failure, UPSTREAM_NOMAD,
+                           "Nomad's answer about %s cannot be read: is [nomad] address Nomad's?",
+                           what);
 }
 
 bool

@@ -5,6 +5,7 @@
  */
 #include "upstream/nomad_read.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,35 +31,47 @@
 static bool
 garbage(struct failure *failure, const char *what)
 {
-    return failure_set(failure, UPSTREAM_NOMAD, FAILURE_GARBAGE,
-                       "Nomad's answer about %s cannot be read: is [nomad] address Nomad's?", what);
+    return failure_garbage(failure, UPSTREAM_NOMAD,
+                           "Nomad's answer about %s cannot be read: is [nomad] address Nomad's?",
+                           what);
 }
 
 /* The runner's name in a payload, which Nomad gives in base64. A payload that is none of ours has
- * no such name, which is no failure. */
-static char *
-read_runner_name(const char *base64)
+ * no such name, which is no failure: `*name` is NULL. False when out of memory. */
+static bool
+read_runner_name(const char *base64, char **name)
 {
     size_t len = strlen(base64);
     struct buffer payload = BUFFER_INIT(RH_PAYLOAD_MAX + 3);
-    unsigned char *bytes = len == 0 || len % 4 != 0 ? NULL : malloc(len / 4 * 3 + 1);
-    char *name = NULL;
+    unsigned char *bytes;
+    const char *text;
     cJSON *json;
-    int decoded =
-        bytes == NULL ? -1 : EVP_DecodeBlock(bytes, (const unsigned char *)base64, (int)len);
+    int decoded;
+    bool done = true;
 
+    *name = NULL;
+    if (len == 0 || len % 4 != 0)
+        return true;
+    bytes = malloc(len / 4 * 3 + 1);
+    if (bytes == NULL)
+        return false;
+    decoded = EVP_DecodeBlock(bytes, (const unsigned char *)base64, (int)len);
     for (size_t i = len; decoded > 0 && base64[i - 1] == '='; i--)
         decoded--; /* padding, which OpenSSL decodes to zero bytes */
-    if (decoded > 0 && buffer_add(&payload, bytes, (size_t)decoded)) {
-        json = json_parse(&payload);
-        if (json_text(json, "runner_name") != NULL &&
-            strlen(json_text(json, "runner_name")) <= RH_RUNNER_NAME_MAX)
-            name = strdup(json_text(json, "runner_name"));
+    if (decoded > 0 && (size_t)decoded <= payload.max) {
+        done = buffer_add(&payload, bytes, (size_t)decoded);
+        json = done ? json_parse(&payload) : NULL;
+        done = done && (json != NULL || errno != ENOMEM);
+        text = json_text(json, "runner_name");
+        if (text != NULL && strlen(text) <= RH_RUNNER_NAME_MAX) {
+            *name = strdup(text);
+            done = *name != NULL;
+        }
         json_wipe(json);
     }
     buffer_wipe(&payload);
-    rh_wipe_free(bytes, len == 0 ? 0 : len / 4 * 3);
-    return name;
+    rh_wipe_free(bytes, len / 4 * 3);
+    return done;
 }
 
 bool
@@ -95,17 +108,15 @@ nomad_read_child(const struct buffer *body, const char *id, struct nomad_child *
         goto out;
     }
     child->is_stopped = cJSON_IsTrue(stop);
-    if (payload != NULL)
-        child->runner_name = read_runner_name(payload);
-    if (token != NULL && token[0] != '\0' && strlen(token) <= IDEMPOTENCY_TOKEN_MAX) {
+    done = payload == NULL || read_runner_name(payload, &child->runner_name);
+    if (done && token != NULL && token[0] != '\0' && strlen(token) <= IDEMPOTENCY_TOKEN_MAX) {
         child->idempotency_token = strdup(token);
-        if (child->idempotency_token == NULL) {
-            nomad_child_fini(child);
-            (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_LOCAL, "out of memory");
-            goto out;
-        }
+        done = child->idempotency_token != NULL;
     }
-    done = true;
+    if (!done) {
+        nomad_child_fini(child);
+        (void)failure_set(failure, UPSTREAM_NOMAD, FAILURE_LOCAL, "out of memory");
+    }
 out:
     json_wipe(json);
     return done;

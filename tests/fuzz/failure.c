@@ -209,6 +209,10 @@ failure_try(uint64_t seed, const void *body, size_t len)
     dispatch_amid(&trial);
     dispatch_well(&trial);
     check_supply();
+    receiver_check_words();
+    /* Nobody has said anything for which a job would be given up. */
+    FUZZ_CHECK(receiver_number("SELECT count(*) FROM job"
+                               " WHERE state IN ('failed', 'expired', 'refused')") == 0);
     receiver_close(&trial.receiver);
     receiver_check_ledger(true);
     FUZZ_CHECK(receiver_descriptors() == descriptors);

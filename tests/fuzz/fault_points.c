@@ -210,13 +210,11 @@ unsigned char *__real_HMAC(const EVP_MD *digest, const void *key, int key_len,
                            const unsigned char *bytes, size_t len, unsigned char *out,
                            unsigned int *out_len);
 int __real_EVP_EncodeBlock(unsigned char *out, const unsigned char *bytes, int len);
-int __real_EVP_DecodeBlock(unsigned char *out, const unsigned char *bytes, int len);
 
 unsigned char *__wrap_HMAC(const EVP_MD *digest, const void *key, int key_len,
                            const unsigned char *bytes, size_t len, unsigned char *out,
                            unsigned int *out_len);
 int __wrap_EVP_EncodeBlock(unsigned char *out, const unsigned char *bytes, int len);
-int __wrap_EVP_DecodeBlock(unsigned char *out, const unsigned char *bytes, int len);
 
 unsigned char *
 __wrap_HMAC(const EVP_MD *digest, const void *key, int key_len, const unsigned char *bytes,
@@ -231,10 +229,4 @@ int
 __wrap_EVP_EncodeBlock(unsigned char *out, const unsigned char *bytes, int len)
 {
     return faults_strike(FAULT_CRYPTO) ? -1 : __real_EVP_EncodeBlock(out, bytes, len);
-}
-
-int
-__wrap_EVP_DecodeBlock(unsigned char *out, const unsigned char *bytes, int len)
-{
-    return faults_strike(FAULT_CRYPTO) ? -1 : __real_EVP_DecodeBlock(out, bytes, len);
 }

@@ -119,6 +119,12 @@ faults_strike(enum fault fault)
     return strikes;
 }
 
+bool
+faults_has(enum fault fault)
+{
+    return (plan.kinds & 1U << fault) != 0;
+}
+
 size_t
 faults_struck(void)
 {

@@ -33,6 +33,9 @@ bool faults_end(void);
 /* Whether the call that asks is to fail. */
 bool faults_strike(enum fault fault);
 
+/* Whether the plan has any of this kind fail at all. */
+bool faults_has(enum fault fault);
+
 /* How many calls were told to fail since the plan was drawn. */
 size_t faults_struck(void);
 

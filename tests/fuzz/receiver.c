@@ -134,6 +134,39 @@ check_no_secret(const char *text)
         FUZZ_CHECK(strstr(text, secrets[i]) == NULL);
 }
 
+/* Words that send a person to look after something stand only where that can have failed. */
+static void
+check_blame(const char *text)
+{
+    static const struct {
+        const char *words;
+        unsigned kinds; /* of faults, as bits */
+    } rows[] = {
+        {"api_url", 1U << FAULT_WIRE},
+        {"address Nomad's", 1U << FAULT_WIRE},
+        {"unusable token", 1U << FAULT_WIRE},
+        {"is full", 1U << FAULT_DISK},
+        {"is locked by another process", 1U << FAULT_LOCK},
+        {"may not be written", 0},
+        {"is damaged", 0},
+        {"not an error", 0},
+        {"within a transaction", 0},
+        {"no longer in the configuration", 0},
+        {"has not all of the job's labels", 0},
+        {"(null)", 0},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        bool may_be = false;
+
+        for (int fault = 0; fault < FAULTS; fault++)
+            may_be =
+                may_be || ((rows[i].kinds & 1U << fault) != 0 && faults_has((enum fault)fault));
+        if (!may_be && strstr(text, rows[i].words) != NULL)
+            fuzz_failed(text, rows[i].words, 0);
+    }
+}
+
 /* A value: a bare word, or quoted, with quotes and backslashes escaped within. Returns its end. */
 static const char *
 value_end(const char *at)
@@ -165,6 +198,7 @@ check_line(const char *line)
     FUZZ_CHECK(strncmp(line, "time=", 5) == 0 && strstr(line, " level=") != NULL &&
                strstr(line, " event=") != NULL);
     check_no_secret(line);
+    check_blame(line);
     while (*at != '\0') {
         size_t key_len = strspn(at, "abcdefghijklmnopqrstuvwxyz_0123456789");
 
@@ -214,6 +248,7 @@ check_answer(const char *text, const struct answer *answer)
     body += 4;
     FUZZ_CHECK(fuzz_is_json(body, strlen(body)));
     check_no_secret(text);
+    check_blame(answer->reason);
     FUZZ_CHECK(fuzz_is_plain(answer->reason));
     if (answer->outcome == OUTCOME_METHOD)
         FUZZ_CHECK(strstr(text, "\r\nAllow: POST\r\n") != NULL);
@@ -307,6 +342,7 @@ receiver_open(struct receiver *receiver, bool anew)
     if (ledger_open(ledger_path, LEDGER_SERVE, &receiver->ledger, &reason) != LEDGER_OK) {
         FUZZ_CHECK(receiver->ledger == NULL && reason.text[0] != '\0');
         check_no_secret(reason.text);
+        check_blame(reason.text);
         return false;
     }
     if (ledger_become_owner(receiver->ledger, &reason) != LEDGER_OK)
@@ -568,6 +604,30 @@ receiver_check_ledger(bool at_rest)
     }
     if (at_rest)
         FUZZ_CHECK(number_of(db, "SELECT count(*) FROM runner WHERE lease_owner IS NOT NULL") == 0);
+    (void)sqlite3_close(db);
+    if (was_on)
+        faults_begin();
+}
+
+void
+receiver_check_words(void)
+{
+    static const char sql[] = "SELECT last_error FROM job WHERE last_error IS NOT NULL UNION ALL"
+                              " SELECT detail FROM history WHERE detail IS NOT NULL UNION ALL"
+                              " SELECT error FROM upstream WHERE error IS NOT NULL";
+    bool was_on = faults_end();
+    sqlite3 *db = open_beside();
+    sqlite3_stmt *statement = NULL;
+
+    FUZZ_CHECK(sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK);
+    while (sqlite3_step(statement) == SQLITE_ROW) {
+        const char *text = (const char *)sqlite3_column_text(statement, 0);
+
+        check_no_secret(text);
+        check_blame(text);
+        FUZZ_CHECK(fuzz_is_plain(text));
+    }
+    (void)sqlite3_finalize(statement);
     (void)sqlite3_close(db);
     if (was_on)
         faults_begin();

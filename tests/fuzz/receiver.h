@@ -77,6 +77,10 @@ void receiver_check_log(struct receiver *receiver);
  * none. */
 int64_t receiver_number(const char *sql);
 
+/* Checks that what the ledger says to people blames what can have failed, and nothing else; as is
+ * checked of answers and of the log. */
+void receiver_check_words(void);
+
 /* Checks the ledger's invariants (DESIGN.md, section 5), beside the receiver from its file. With
  * nobody at work, `at_rest`, there is no lease. */
 void receiver_check_ledger(bool at_rest);
