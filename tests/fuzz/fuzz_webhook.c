@@ -275,7 +275,7 @@ send_twice(const struct content *content, const struct receiver_delivery *delive
     struct receiver_reply first, again;
     int64_t sum;
 
-    receiver_forget(&receiver);
+    receiver_forget();
     first = receiver_deliver(&receiver, delivery);
     check_status(&first);
     if (first.outcome == OUTCOME_TOO_LARGE)
@@ -308,7 +308,7 @@ send_to_known(const struct receiver_delivery *delivery, bool is_dispatched)
     struct receiver_reply reply;
     int64_t sum;
 
-    receiver_forget(&receiver);
+    receiver_forget();
     FUZZ_CHECK(receiver_deliver(&receiver, &known).outcome == OUTCOME_ACCEPTED);
     if (is_dispatched)
         FUZZ_CHECK(story_tell(&receiver.tools) == WORK_DONE);
@@ -331,7 +331,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 
     moment_reset();
     estate_reset();
-    receiver_forget(&receiver);
+    receiver_forget();
     if (len <= RECEIVER_MAX_BODY) {
         send_in_vain(delivery, RECEIVER_UNSIGNED, OUTCOME_REFUSED);
         send_in_vain(delivery, RECEIVER_SIGNED_WRONG, OUTCOME_REFUSED);

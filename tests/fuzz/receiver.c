@@ -85,12 +85,15 @@ copy_file(const char *from, const char *to)
     (void)close(out);
 }
 
+static void close_beside(void);
+
 static void
 remove_ledger(void)
 {
     static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
     char path[PATH_CAP * 2 + 16];
 
+    close_beside();
     for (size_t i = 0; i < sizeof suffixes / sizeof suffixes[0]; i++) {
         (void)snprintf(path, sizeof path, "%s%s", ledger_path, suffixes[i]);
         (void)unlink(path);
@@ -521,28 +524,57 @@ receiver_deliver(struct receiver *receiver, const struct receiver_delivery *deli
 /* -- The ledger, beside the receiver ------------------------------------------------------------
  */
 
-static sqlite3 *
-open_beside(void)
-{
-    sqlite3 *db = NULL;
+/* A connection of its own, for as long as the file is the same: what takes time is to read the
+ * schema, and to prepare. */
+static sqlite3 *beside;
 
-    FUZZ_CHECK(sqlite3_open_v2(ledger_path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK);
-    return db;
+static void
+close_beside(void)
+{
+    sqlite3_stmt *statement;
+
+    if (beside == NULL)
+        return;
+    while ((statement = sqlite3_next_stmt(beside, NULL)) != NULL)
+        (void)sqlite3_finalize(statement);
+    FUZZ_CHECK(sqlite3_close(beside) == SQLITE_OK);
+    beside = NULL;
+}
+
+/* A statement that was prepared before, or is now. */
+static sqlite3_stmt *
+ask(const char *sql)
+{
+    sqlite3_stmt *statement = NULL;
+
+    if (beside == NULL)
+        FUZZ_CHECK(sqlite3_open_v2(ledger_path, &beside, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK);
+    while ((statement = sqlite3_next_stmt(beside, statement)) != NULL &&
+           strcmp(sqlite3_sql(statement), sql) != 0)
+        continue;
+    if (statement == NULL)
+        FUZZ_CHECK(sqlite3_prepare_v2(beside, sql, -1, &statement, NULL) == SQLITE_OK);
+    return statement;
+}
+
+static bool
+next_row(sqlite3_stmt *statement)
+{
+    int code = sqlite3_step(statement);
+
+    FUZZ_CHECK(code == SQLITE_ROW || code == SQLITE_DONE);
+    if (code == SQLITE_DONE)
+        (void)sqlite3_reset(statement);
+    return code == SQLITE_ROW;
 }
 
 static int64_t
-number_of(sqlite3 *db, const char *sql)
+number_of(const char *sql)
 {
-    sqlite3_stmt *statement = NULL;
-    int64_t number = -1;
-    int code;
+    sqlite3_stmt *statement = ask(sql);
+    int64_t number = next_row(statement) ? sqlite3_column_int64(statement, 0) : -1;
 
-    FUZZ_CHECK(sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK);
-    code = sqlite3_step(statement);
-    FUZZ_CHECK(code == SQLITE_ROW || code == SQLITE_DONE);
-    if (code == SQLITE_ROW)
-        number = sqlite3_column_int64(statement, 0);
-    (void)sqlite3_finalize(statement);
+    (void)sqlite3_reset(statement);
     return number;
 }
 
@@ -550,10 +582,8 @@ int64_t
 receiver_number(const char *sql)
 {
     bool was_on = faults_end();
-    sqlite3 *db = open_beside();
-    int64_t number = number_of(db, sql);
+    int64_t number = number_of(sql);
 
-    (void)sqlite3_close(db);
     if (was_on)
         faults_begin();
     return number;
@@ -596,15 +626,13 @@ receiver_check_ledger(bool at_rest)
          "SELECT count(*) FROM job WHERE state = 'running' AND started_at_ms = 0"},
     };
     bool was_on = faults_end();
-    sqlite3 *db = open_beside();
 
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        if (number_of(db, rows[i].sql) != 0)
+        if (number_of(rows[i].sql) != 0)
             fuzz_failed(rows[i].what, "the ledger", (int)i);
     }
     if (at_rest)
-        FUZZ_CHECK(number_of(db, "SELECT count(*) FROM runner WHERE lease_owner IS NOT NULL") == 0);
-    (void)sqlite3_close(db);
+        FUZZ_CHECK(number_of("SELECT count(*) FROM runner WHERE lease_owner IS NOT NULL") == 0);
     if (was_on)
         faults_begin();
 }
@@ -616,31 +644,26 @@ receiver_check_words(void)
                               " SELECT detail FROM history WHERE detail IS NOT NULL UNION ALL"
                               " SELECT error FROM upstream WHERE error IS NOT NULL";
     bool was_on = faults_end();
-    sqlite3 *db = open_beside();
-    sqlite3_stmt *statement = NULL;
+    sqlite3_stmt *statement = ask(sql);
 
-    FUZZ_CHECK(sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK);
-    while (sqlite3_step(statement) == SQLITE_ROW) {
+    while (next_row(statement)) {
         const char *text = (const char *)sqlite3_column_text(statement, 0);
 
         check_no_secret(text);
         check_blame(text);
         FUZZ_CHECK(fuzz_is_plain(text));
     }
-    (void)sqlite3_finalize(statement);
-    (void)sqlite3_close(db);
     if (was_on)
         faults_begin();
 }
 
 /* FNV-1a over all values. */
 static uint64_t
-add_rows(sqlite3 *db, const char *sql, uint64_t sum)
+add_rows(const char *sql, uint64_t sum)
 {
-    sqlite3_stmt *statement = NULL;
+    sqlite3_stmt *statement = ask(sql);
 
-    FUZZ_CHECK(sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK);
-    while (sqlite3_step(statement) == SQLITE_ROW) {
+    while (next_row(statement)) {
         for (int i = 0; i < sqlite3_column_count(statement); i++) {
             const unsigned char *text = sqlite3_column_text(statement, i);
 
@@ -649,7 +672,6 @@ add_rows(sqlite3 *db, const char *sql, uint64_t sum)
             sum = (sum ^ 0xff) * UINT64_C(1099511628211);
         }
     }
-    (void)sqlite3_finalize(statement);
     return sum;
 }
 
@@ -661,36 +683,36 @@ receiver_ledger_sum(void)
         "SELECT * FROM history ORDER BY id", "SELECT name, turn FROM repository ORDER BY name",
         "SELECT place, id FROM hook ORDER BY 1, 2"};
     bool was_on = faults_end();
-    sqlite3 *db = open_beside();
     uint64_t sum = UINT64_C(14695981039346656037);
 
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
-        sum = add_rows(db, tables[i], sum);
-    (void)sqlite3_close(db);
+        sum = add_rows(tables[i], sum);
     if (was_on)
         faults_begin();
     return (int64_t)sum;
 }
 
 void
-receiver_forget(struct receiver *receiver)
+receiver_forget(void)
 {
-    sqlite3 *db = open_beside();
+    static const char *const tables[] = {"BEGIN IMMEDIATE",     "DELETE FROM runner",
+                                         "DELETE FROM job",     "DELETE FROM history",
+                                         "DELETE FROM hook",    "DELETE FROM repository",
+                                         "DELETE FROM tally",   "DELETE FROM listing",
+                                         "DELETE FROM content", "COMMIT"};
 
-    (void)receiver;
-    FUZZ_CHECK(sqlite3_exec(db,
-                            "BEGIN IMMEDIATE; DELETE FROM runner; DELETE FROM job;"
-                            "DELETE FROM history; DELETE FROM repository; DELETE FROM hook;"
-                            "DELETE FROM tally; DELETE FROM content; DELETE FROM listing; COMMIT",
-                            NULL, NULL, NULL) == SQLITE_OK);
-    (void)sqlite3_close(db);
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
+        FUZZ_CHECK(!next_row(ask(tables[i])));
 }
 
 int
 receiver_descriptors(void)
 {
-    DIR *dir = opendir("/proc/self/fd");
+    DIR *dir;
     int count = 0;
+
+    close_beside();
+    dir = opendir("/proc/self/fd");
 
     FUZZ_CHECK(dir != NULL);
     while (readdir(dir) != NULL)

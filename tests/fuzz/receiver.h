@@ -40,7 +40,7 @@ bool receiver_open(struct receiver *receiver, bool anew);
 void receiver_close(struct receiver *receiver);
 
 /* Empties the ledger's tables. */
-void receiver_forget(struct receiver *receiver);
+void receiver_forget(void);
 
 enum receiver_signature {
     RECEIVER_SIGNED,
@@ -88,7 +88,7 @@ void receiver_check_ledger(bool at_rest);
 /* A number that is the same for the same rows of jobs, runners and their history. */
 int64_t receiver_ledger_sum(void);
 
-/* How many descriptors the process has open. */
+/* How many descriptors the process has open, without what looks into the ledger from beside. */
 int receiver_descriptors(void);
 
 #endif
