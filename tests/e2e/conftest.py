@@ -74,6 +74,22 @@ def front(request, runhook_path):
         close_sites([site])
 
 
+@pytest.fixture
+def note(record_property):
+    """Takes a line for the end of the run's output: figures that a test measured."""
+    return lambda line: record_property("note", line)
+
+
+def pytest_terminal_summary(terminalreporter):
+    notes = [text for reports in terminalreporter.stats.values() for report in reports
+             for name, text in getattr(report, "user_properties", ())
+             if name == "note" and report.when == "call"]
+    if notes:
+        terminalreporter.section("figures")
+        for text in notes:
+            terminalreporter.write_line(text)
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     """A failed test shows the configuration, the logs, and what reached the stand-ins."""
