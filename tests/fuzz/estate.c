@@ -29,7 +29,9 @@ static struct {
 void
 estate_reset(void)
 {
-    memset(&estate, 0, sizeof estate);
+    estate.children_len = estate.registrations_len = 0;
+    estate.serial = 0;
+    estate.rival_wins = false;
 }
 
 void
@@ -195,6 +197,7 @@ add_child(const struct estate_request *request, const char *token, struct estate
 
         FUZZ_CHECK(json != NULL && estate.children_len < MOST);
         child = &estate.children[estate.children_len++];
+        child->is_rivals = false;
         (void)snprintf(child->token, sizeof child->token, "%s", token);
         (void)snprintf(child->payload, sizeof child->payload, "%s", text_of(json, "Payload"));
         (void)snprintf(child->id, sizeof child->id, "github-runner/dispatch-%" PRId64 "-%08" PRIx64,
@@ -278,5 +281,5 @@ estate_ask(const struct estate_request *request, struct estate_answer *answer)
     else if (strncmp(request->url, ESTATE_NOMAD, strlen(ESTATE_NOMAD)) == 0)
         ask_nomad(request, request->url + strlen(ESTATE_NOMAD), answer);
     else
-        FUZZ_CHECK(!"a request to an upstream that is not configured");
+        fuzz_failed("a request goes to an upstream that is configured", __FILE__, __LINE__);
 }

@@ -147,7 +147,7 @@ dispatch_well(struct trial *trial)
             return;
         moment_pass(ROUND_MS);
     }
-    FUZZ_CHECK(!"a job that waits has its runner in the end");
+    fuzz_failed("a job that waits has its runner in the end", __FILE__, __LINE__);
 }
 
 static int64_t
@@ -215,6 +215,7 @@ failure_try(uint64_t seed, const void *body, size_t len)
                                " WHERE state IN ('failed', 'expired', 'refused')") == 0);
     receiver_close(&trial.receiver);
     receiver_check_ledger(true);
+    receiver_check_file();
     FUZZ_CHECK(receiver_descriptors() == descriptors);
     FUZZ_CHECK(faults_blocks() == blocks);
     FUZZ_CHECK(faults_store_blocks() == store_blocks);

@@ -85,6 +85,9 @@ void receiver_check_words(void);
  * nobody at work, `at_rest`, there is no lease. */
 void receiver_check_ledger(bool at_rest);
 
+/* Checks that SQLite finds the ledger's file whole. */
+void receiver_check_file(void);
+
 /* A number that is the same for the same rows of jobs, runners and their history. */
 int64_t receiver_ledger_sum(void);
 
