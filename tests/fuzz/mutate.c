@@ -119,7 +119,7 @@ parent_of(const cJSON *item, cJSON *nodes[], size_t len)
 static void
 change(cJSON *root, unsigned int *seed)
 {
-    cJSON *nodes[NODES_MAX], *item, *parent;
+    cJSON *nodes[NODES_MAX] = {NULL}, *item, *parent;
     size_t len = 0;
 
     collect(root, nodes, &len);
