@@ -55,6 +55,29 @@ refuse(struct rh_reason *reason, const char *format, ...)
     return false;
 }
 
+/* Makes a secret, and says `words` where it cannot be one. */
+static bool make_secret(const char *bytes, size_t len, struct rh_secret **out,
+                        struct rh_reason *reason, const char *words, ...)
+    __attribute__((format(printf, 5, 6)));
+
+static bool
+make_secret(const char *bytes, size_t len, struct rh_secret **out, struct rh_reason *reason,
+            const char *words, ...)
+{
+    enum rh_error error = rh_secret_new(bytes, len, out);
+    va_list args;
+
+    if (error == RH_ERR_NO_MEMORY)
+        return refuse(reason, "out of memory");
+    if (error == RH_OK)
+        return true;
+    va_start(args, words);
+    (void)vsnprintf(reason->text, sizeof reason->text, words, args);
+    va_end(args);
+    escape_tame(reason->text);
+    return false;
+}
+
 static bool
 copy(const char *text, size_t len, char **out, struct rh_reason *reason)
 {
@@ -568,11 +591,13 @@ value_forks(const char *text, struct fork_rule *out, struct rh_reason *reason)
 bool
 value_secret(const char *text, struct rh_secret **out, struct rh_reason *reason)
 {
+    static const char words[] = "must be 1 to %d bytes without control characters";
     struct rh_secret *secret = NULL;
 
-    if (has_control(text) || is_blank(text, strlen(text)) ||
-        rh_secret_new(text, strlen(text), &secret) != RH_OK)
-        return refuse(reason, "must be 1 to %d bytes without control characters", RH_SECRET_MAX);
+    if (has_control(text) || is_blank(text, strlen(text)))
+        return refuse(reason, words, RH_SECRET_MAX);
+    if (!make_secret(text, strlen(text), &secret, reason, words, RH_SECRET_MAX))
+        return false;
     rh_secret_free(*out);
     *out = secret;
     return true;
@@ -648,11 +673,10 @@ read_secret_file(const char *path, secret_check check, struct rh_secret **out,
     }
     if (!check(bytes, (size_t)len, path, reason))
         goto out;
-    if (rh_secret_new(bytes, (size_t)len, &secret) != RH_OK) {
-        (void)refuse(reason, "the secret file %.128s must hold at most %d bytes, and no NUL", path,
-                     RH_SECRET_MAX);
+    if (!make_secret(bytes, (size_t)len, &secret, reason,
+                     "the secret file %.128s must hold at most %d bytes, and no NUL", path,
+                     RH_SECRET_MAX))
         goto out;
-    }
     rh_secret_free(*out);
     *out = secret;
     done = true;
@@ -694,8 +718,8 @@ check_key_bytes(const char *bytes, size_t len, const char *path, struct rh_reaso
     bool good;
 
     (void)snprintf(where, sizeof where, "the key in %.96s", path);
-    if (rh_secret_new(bytes, len, &key) != RH_OK)
-        return refuse(reason, "%s has over %d bytes", where, RH_SECRET_MAX);
+    if (!make_secret(bytes, len, &key, reason, "%s has over %d bytes", where, RH_SECRET_MAX))
+        return false;
     good = check_key(key, where, reason);
     rh_secret_free(key);
     return good;
@@ -733,9 +757,9 @@ value_private_key(const char *text, struct rh_secret **out, struct rh_reason *re
 
     if (copied == NULL)
         return refuse(reason, "out of memory");
-    if (rh_secret_new(copied, unfold_lines(copied), &key) != RH_OK) {
-        (void)refuse(reason, "must be 1 to %d bytes", RH_SECRET_MAX);
-    } else if (check_key(key, "the key", reason)) {
+    if (make_secret(copied, unfold_lines(copied), &key, reason, "must be 1 to %d bytes",
+                    RH_SECRET_MAX) &&
+        check_key(key, "the key", reason)) {
         rh_secret_free(*out);
         *out = key;
         key = NULL;

@@ -44,17 +44,34 @@ no_passphrase(char *bytes, int cap, int writing, void *arg)
     return -1;
 }
 
-/* Reads the key. NULL, and why, where it is none that serves. */
-static EVP_PKEY *
-key_read(const struct rh_secret *key, struct rh_reason *reason)
+/* Whether OpenSSL's queue has it that memory was missing, at any depth. Empties it: it is the
+ * thread's, and what was refused here is said here. */
+static bool
+lacked_memory(void)
 {
-    bool is_locked = false;
+    bool lacked = false;
+
+    for (unsigned long code = ERR_get_error(); code != 0; code = ERR_get_error())
+        lacked = lacked || ERR_GET_REASON(code) == ERR_R_MALLOC_FAILURE;
+    return lacked;
+}
+
+/* Reads the key. On failure `*out` is NULL, and `reason` says why it is none that serves. */
+static enum rh_error
+key_read(const struct rh_secret *key, EVP_PKEY **out, struct rh_reason *reason)
+{
+    bool is_locked = false, is_short;
     BIO *bio = BIO_new_mem_buf(rh_secret_bytes(key), (int)rh_secret_len(key));
     EVP_PKEY *pkey =
         bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, &is_locked);
 
+    *out = NULL;
+    is_short = lacked_memory() || bio == NULL;
     (void)BIO_free(bio);
-    ERR_clear_error(); /* OpenSSL's queue is the thread's: what was refused here is said here */
+    if (pkey == NULL && is_short) {
+        rh_reason_set(reason, "cannot be read: out of memory");
+        return RH_ERR_NO_MEMORY;
+    }
     if (pkey == NULL && is_locked)
         rh_reason_set(reason, "is locked with a passphrase: take that off with `openssl rsa`");
     else if (pkey == NULL)
@@ -66,18 +83,20 @@ key_read(const struct rh_secret *key, struct rh_reason *reason)
         rh_reason_set(reason, "has %d bits, and must have %d to %d", EVP_PKEY_get_bits(pkey),
                       KEY_BITS_MIN, KEY_BITS_MAX);
     else
-        return pkey;
-    EVP_PKEY_free(pkey);
-    return NULL;
+        *out = pkey;
+    if (*out == NULL)
+        EVP_PKEY_free(pkey);
+    return *out == NULL ? RH_ERR_ARGUMENT : RH_OK;
 }
 
 enum rh_error
 rh_app_key_check(const struct rh_secret *key, struct rh_reason *reason)
 {
-    EVP_PKEY *pkey = key_read(key, reason);
+    EVP_PKEY *pkey;
+    enum rh_error error = key_read(key, &pkey, reason);
 
     EVP_PKEY_free(pkey);
-    return pkey == NULL ? RH_ERR_ARGUMENT : RH_OK;
+    return error;
 }
 
 static bool
@@ -157,7 +176,10 @@ rh_app_jwt(const struct rh_secret *key, const char *app_id, int64_t now_s, struc
     enum rh_error error = RH_ERR_ARGUMENT;
 
     *out = NULL;
-    if (!app_id_valid(app_id) || (pkey = key_read(key, &ignored)) == NULL)
+    if (!app_id_valid(app_id))
+        goto out;
+    error = key_read(key, &pkey, &ignored);
+    if (error)
         goto out;
     error = signed_part(app_id, now_s, text);
     if (error)

@@ -110,6 +110,32 @@ tell_run(struct estate_answer *answer, int64_t id)
                    id, id % 3 == 0 ? 2 : 1);
 }
 
+static bool
+begins(const char *text, const char *start)
+{
+    return strncmp(text, start, strlen(start)) == 0;
+}
+
+/* An App asks for its installation by itself, and for all else by that one's token. */
+static bool
+is_admitted(const struct estate_request *request, const char *path)
+{
+    if (begins(path, "/app/") || ends_with(path, strcspn(path, "?"), "/installation"))
+        return begins(request->token, ESTATE_JWT);
+    if (begins(path, "/repos/" ESTATE_APP_OWNER "/"))
+        return begins(request->token, ESTATE_INSTALLATION_TOKEN);
+    return strcmp(request->token, ESTATE_GITHUB_TOKEN) == 0;
+}
+
+static void
+give_token(const char *start, struct estate_answer *answer)
+{
+    answer->status = 201;
+    (void)snprintf(answer->body, sizeof answer->body,
+                   "{\"token\":\"%s%" PRId64 "\",\"expires_at\":\"2026-01-17T13:00:00Z\"}", start,
+                   ++estate.serial);
+}
+
 static void
 ask_github(const struct estate_request *request, const char *path, struct estate_answer *answer)
 {
@@ -117,14 +143,15 @@ ask_github(const struct estate_request *request, const char *path, struct estate
     const char *runs = strstr(path, "/actions/runs/");
     bool is_post = strcmp(request->method, "POST") == 0;
 
-    if (!request->has_token) {
+    if (!is_admitted(request, path)) {
         say(answer, 401, "{\"message\":\"Bad credentials\"}");
     } else if (is_post && ends_with(path, len, "/actions/runners/registration-token")) {
-        answer->status = 201;
-        (void)snprintf(answer->body, sizeof answer->body,
-                       "{\"token\":\"" ESTATE_REGISTRATION_TOKEN "%" PRId64
-                       "\",\"expires_at\":\"2026-01-17T13:00:00Z\"}",
-                       ++estate.serial);
+        give_token(ESTATE_REGISTRATION_TOKEN, answer);
+    } else if (is_post &&
+               strcmp(path, "/app/installations/" ESTATE_INSTALLATION "/access_tokens") == 0) {
+        give_token(ESTATE_INSTALLATION_TOKEN, answer);
+    } else if (ends_with(path, len, "/installation")) {
+        say(answer, 200, "{\"id\":" ESTATE_INSTALLATION "}");
     } else if (is_post && ends_with(path, len, "/actions/runners/generate-jitconfig")) {
         add_registration(answer, request->body, request->body_len);
     } else if (runs != NULL) {
@@ -258,7 +285,7 @@ ask_nomad(const struct estate_request *request, const char *path, struct estate_
     const char *token = strstr(path, key);
     char copy[ESTATE_NAME_CAP];
 
-    if (!request->has_token) {
+    if (strcmp(request->token, ESTATE_NOMAD_TOKEN) != 0) {
         say(answer, 403, "Permission denied");
     } else if (strncmp(path, "/v1/jobs", strlen("/v1/jobs")) == 0) {
         list_children(answer);

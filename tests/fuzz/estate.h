@@ -15,7 +15,10 @@
 /* What they take for proof. */
 #define ESTATE_GITHUB_TOKEN "ghp_5ecretGitHubT0kenOfTheHarness000"
 #define ESTATE_NOMAD_TOKEN "5ec2e7d0-0000-4000-8000-n0madt0ken00"
-/* What their credentials begin with. */
+/* What their credentials begin with; of a JSON Web Token, which a GitHub App signs itself, its
+ * header. */
+#define ESTATE_JWT "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9"
+#define ESTATE_INSTALLATION_TOKEN "ghs_5ECRETINSTALLATION"
 #define ESTATE_REGISTRATION_TOKEN "AR5ECRETREGISTRATION"
 #define ESTATE_JIT_CONFIG "SklUU0VDUkVU"
 
@@ -24,13 +27,17 @@ struct estate_request {
     const char *url; /* whole */
     const char *body;
     size_t body_len;
-    bool has_token; /* the one that this upstream takes */
+    const char *token; /* "" for none */
 };
 
 struct estate_answer {
     long status;
     char body[32 * 1024];
 };
+
+/* The owner whose repositories a GitHub App answers for, and its installation there. */
+#define ESTATE_APP_OWNER "octo-app"
+#define ESTATE_INSTALLATION "5"
 
 /* Empties both. */
 void estate_reset(void);

@@ -13,6 +13,7 @@
 #include "ledger/upkeep.h"
 #include "moment.h"
 #include "receiver.h"
+#include "specimen.h"
 
 /* Rounds in which all has to come right once nothing fails any more, each ten minutes after the
  * other: a job is put off for five minutes at most, an upstream for an hour. */
@@ -29,6 +30,7 @@ struct trial {
     bool rival_wins;   /* another receiver dispatches first */
     bool starts_amid;  /* it is started while calls fail, too */
     bool answers_amid; /* deliveries come while calls fail */
+    bool died;
 };
 
 void
@@ -105,6 +107,9 @@ deliver(struct trial *trial)
     (void)faults_end();
     receiver_check_ledger(true);
     is_there = receiver_number("SELECT count(*) FROM job") > 0;
+    faults_begin();
+    (void)receiver_write_counts(&trial->receiver);
+    (void)faults_end();
     again = receiver_deliver(&trial->receiver, &trial->delivery);
     check_reply(&faulty, &again, is_there);
     receiver_check_ledger(true);
@@ -116,22 +121,21 @@ static void
 dispatch_amid(struct trial *trial)
 {
     enum work_end end = WORK_DONE;
-    bool died = false;
 
-    for (int i = 0; i < FAULTY_STORIES && !died && end != WORK_NONE; i++) {
+    for (int i = 0; i < FAULTY_STORIES && !trial->died && end != WORK_NONE; i++) {
         trial->receiver.rests = 0;
         trial->receiver.rests_allowed = trial->dies ? i : 20;
         faults_begin();
         end = story_tell(&trial->receiver.tools);
         (void)faults_end();
         receiver_check_log(&trial->receiver);
-        died = trial->receiver.rests > trial->receiver.rests_allowed;
-        receiver_check_ledger(!died);
+        trial->died = trial->receiver.rests > trial->receiver.rests_allowed;
+        receiver_check_ledger(!trial->died);
         moment_pass(ROUND_MS);
     }
     trial->receiver.rests_allowed = 0; /* from here on nothing fails */
     trial->receiver.rests = 0;
-    if (died)
+    if (trial->died)
         start_again(trial);
 }
 
@@ -148,6 +152,20 @@ dispatch_well(struct trial *trial)
         moment_pass(ROUND_MS);
     }
     fuzz_failed("a job that waits has its runner in the end", __FILE__, __LINE__);
+}
+
+/* What is counted in memory comes into the ledger once, however often that failed before. A program
+ * that ended had not written all of it. */
+static void
+check_counts(struct trial *trial, int64_t deliveries)
+{
+    FUZZ_CHECK(receiver_write_counts(&trial->receiver));
+    FUZZ_CHECK(receiver_write_counts(&trial->receiver));
+    if (trial->died)
+        return;
+    FUZZ_CHECK(receiver_number("SELECT count(*) FROM received") == deliveries);
+    FUZZ_CHECK(receiver_number("SELECT sum(total) FROM tally"
+                               " WHERE series LIKE 'runhook_deliveries_total%'") == deliveries);
 }
 
 static int64_t
@@ -187,12 +205,16 @@ check_supply(void)
 void
 failure_try(uint64_t seed, const void *body, size_t len)
 {
-    struct trial trial = {.delivery = {.body = body, .len = len, .event = "workflow_job"}};
+    const char *specimen = specimen_body(seed);
+    struct trial trial = {.delivery = {.body = body == NULL ? specimen : body,
+                                       .len = body == NULL ? strlen(specimen) : len,
+                                       .event = "workflow_job"}};
     int descriptors = receiver_descriptors();
     size_t blocks = faults_blocks(), store_blocks = faults_store_blocks();
 
     moment_reset();
     estate_reset();
+    receiver_watch_blame(body == NULL);
     faults_plan(seed);
     trial.delivery.as_form = faults_draw(4) == 0;
     trial.dies = faults_draw(4) == 0;
@@ -209,6 +231,7 @@ failure_try(uint64_t seed, const void *body, size_t len)
     dispatch_amid(&trial);
     dispatch_well(&trial);
     check_supply();
+    check_counts(&trial, trial.answers_amid ? 2 : 1);
     receiver_check_words();
     /* Nobody has said anything for which a job would be given up. */
     FUZZ_CHECK(receiver_number("SELECT count(*) FROM job"

@@ -12,7 +12,8 @@
 /* Once, before any other. */
 void failure_prepare(void);
 
-/* Aborts where a property does not hold. The seed decides what is tried, and what fails. */
+/* Aborts where a property does not hold. The seed decides what is tried, and what fails. A `body`
+ * of NULL is one of those that start a runner, by the seed too. */
 void failure_try(uint64_t seed, const void *body, size_t len);
 
 #endif

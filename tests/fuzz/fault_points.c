@@ -10,9 +10,10 @@
 #include <string.h>
 
 #include <cjson/cJSON.h>
-#include <curl/curl.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/pem.h>
 #include <sqlite3.h>
 
 #include "faults.h"
@@ -229,4 +230,62 @@ int
 __wrap_EVP_EncodeBlock(unsigned char *out, const unsigned char *bytes, int len)
 {
     return faults_strike(FAULT_CRYPTO) ? -1 : __real_EVP_EncodeBlock(out, bytes, len);
+}
+
+BIO *__real_BIO_new_mem_buf(const void *bytes, int len);
+EVP_PKEY *__real_PEM_read_bio_PrivateKey(BIO *bio, EVP_PKEY **out, pem_password_cb *ask, void *arg);
+EVP_MD_CTX *__real_EVP_MD_CTX_new(void);
+int __real_EVP_DigestSignInit(EVP_MD_CTX *context, EVP_PKEY_CTX **out, const EVP_MD *digest,
+                              ENGINE *engine, EVP_PKEY *key);
+int __real_EVP_DigestSign(EVP_MD_CTX *context, unsigned char *out, size_t *out_len,
+                          const unsigned char *bytes, size_t len);
+
+BIO *__wrap_BIO_new_mem_buf(const void *bytes, int len);
+EVP_PKEY *__wrap_PEM_read_bio_PrivateKey(BIO *bio, EVP_PKEY **out, pem_password_cb *ask, void *arg);
+EVP_MD_CTX *__wrap_EVP_MD_CTX_new(void);
+int __wrap_EVP_DigestSignInit(EVP_MD_CTX *context, EVP_PKEY_CTX **out, const EVP_MD *digest,
+                              ENGINE *engine, EVP_PKEY *key);
+int __wrap_EVP_DigestSign(EVP_MD_CTX *context, unsigned char *out, size_t *out_len,
+                          const unsigned char *bytes, size_t len);
+
+/* As OpenSSL says it. */
+static bool
+is_short(void)
+{
+    if (!faults_strike(FAULT_CRYPTO))
+        return false;
+    ERR_raise(ERR_LIB_PEM, ERR_R_MALLOC_FAILURE);
+    return true;
+}
+
+BIO *
+__wrap_BIO_new_mem_buf(const void *bytes, int len)
+{
+    return is_short() ? NULL : __real_BIO_new_mem_buf(bytes, len);
+}
+
+EVP_PKEY *
+__wrap_PEM_read_bio_PrivateKey(BIO *bio, EVP_PKEY **out, pem_password_cb *ask, void *arg)
+{
+    return is_short() ? NULL : __real_PEM_read_bio_PrivateKey(bio, out, ask, arg);
+}
+
+EVP_MD_CTX *
+__wrap_EVP_MD_CTX_new(void)
+{
+    return is_short() ? NULL : __real_EVP_MD_CTX_new();
+}
+
+int
+__wrap_EVP_DigestSignInit(EVP_MD_CTX *context, EVP_PKEY_CTX **out, const EVP_MD *digest,
+                          ENGINE *engine, EVP_PKEY *key)
+{
+    return is_short() ? 0 : __real_EVP_DigestSignInit(context, out, digest, engine, key);
+}
+
+int
+__wrap_EVP_DigestSign(EVP_MD_CTX *context, unsigned char *out, size_t *out_len,
+                      const unsigned char *bytes, size_t len)
+{
+    return is_short() ? 0 : __real_EVP_DigestSign(context, out, out_len, bytes, len);
 }

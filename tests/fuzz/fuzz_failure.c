@@ -11,7 +11,6 @@
 
 #include "failure.h"
 #include "fuzz.h"
-#include "specimen.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
@@ -32,9 +31,6 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 
     if (seed_len > 0)
         memcpy(&seed, bytes, seed_len);
-    if (len > seed_len)
-        failure_try(seed, bytes + seed_len, len - seed_len);
-    else
-        failure_try(seed, specimen_body(seed), strlen(specimen_body(seed)));
+    failure_try(seed, len > seed_len ? bytes + seed_len : NULL, len - seed_len);
     return 0;
 }

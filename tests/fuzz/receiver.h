@@ -34,10 +34,18 @@ struct receiver {
 /* Makes the folder and the configuration. Once; a crash leaves the folder behind. */
 void receiver_prepare(void);
 
+/* Whether it is checked that texts for people blame what can have failed, and nothing else: not of
+ * deliveries that may have such words themselves. */
+void receiver_watch_blame(bool on);
+
 /* Opens one on an empty ledger, or on the one that the last left. False where a fault kept it from
  * that; receiver_close is due in either case. */
 bool receiver_open(struct receiver *receiver, bool anew);
 void receiver_close(struct receiver *receiver);
+
+/* Brings into the ledger what is counted and noted in memory, as serve does now and then. False
+ * where that failed. */
+bool receiver_write_counts(struct receiver *receiver);
 
 /* Empties the ledger's tables. */
 void receiver_forget(void);
@@ -77,8 +85,7 @@ void receiver_check_log(struct receiver *receiver);
  * none. */
 int64_t receiver_number(const char *sql);
 
-/* Checks that what the ledger says to people blames what can have failed, and nothing else; as is
- * checked of answers and of the log. */
+/* Checks what the ledger says to people, as is checked of answers and of the log. */
 void receiver_check_words(void);
 
 /* Checks the ledger's invariants (DESIGN.md, section 5), beside the receiver from its file. With

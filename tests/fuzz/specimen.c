@@ -4,24 +4,31 @@
  */
 #include "specimen.h"
 
-#define SPECIMEN(run_id, labels)                                                               \
+#include "estate.h"
+
+#define SPECIMEN(owner, run_id, labels, more)                                                  \
     "{\"action\":\"queued\",\"workflow_job\":{\"id\":59871034412,\"run_id\":" run_id           \
     ",\"workflow_name\":\"CI\",\"head_branch\":\"main\",\"run_attempt\":1,\"html_url\":"       \
-    "\"https://github.com/octo-harbor/lighthouse/actions/runs/1/job/59871034412\","            \
+    "\"https://github.com/" owner "/lighthouse/actions/runs/1/job/59871034412\","              \
     "\"status\":\"queued\",\"conclusion\":null,\"created_at\":\"2026-01-17T11:59:00Z\","       \
     "\"name\":\"build (ubuntu, 18) \xe6\x97\xa5\xe6\x9c\xac\",\"labels\":" labels              \
     ",\"runner_id\":0,\"runner_name\":null},\"repository\":{\"id\":1,\"name\":\"lighthouse\"," \
-    "\"full_name\":\"octo-harbor/lighthouse\",\"private\":true,\"fork\":false,\"html_url\":"   \
-    "\"https://github.com/octo-harbor/lighthouse\"},\"sender\":{\"login\":\"octocat\"}}"
+    "\"full_name\":\"" owner "/lighthouse\",\"private\":true,\"fork\":false,\"html_url\":"     \
+    "\"https://github.com/" owner "/lighthouse\"},\"sender\":{\"login\":\"octocat\"}" more "}"
 
 const char *
 specimen_body(uint64_t number)
 {
     static const char *const bodies[] = {
-        SPECIMEN("20917244608", "[\"self-hosted\",\"linux\",\"x64\"]"), /* by a token */
-        SPECIMEN("20917244608", "[\"self-hosted\",\"gpu\"]"),           /* just in time */
-        SPECIMEN("20917244609", "[\"self-hosted\",\"arm64\"]"),         /* asked for, of its own */
-        SPECIMEN("20917244610", "[\"self-hosted\",\"arm64\"]"),         /* and of a fork */
+        /* By a token; just in time; asked whose code it is, which is its own, and a fork's. */
+        SPECIMEN("octo-harbor", "20917244608", "[\"self-hosted\",\"linux\",\"x64\"]", ""),
+        SPECIMEN("octo-harbor", "20917244608", "[\"self-hosted\",\"gpu\"]", ""),
+        SPECIMEN("octo-harbor", "20917244609", "[\"self-hosted\",\"arm64\"]", ""),
+        SPECIMEN("octo-harbor", "20917244610", "[\"self-hosted\",\"arm64\"]", ""),
+        /* By a GitHub App, whose installation is told, or has to be asked for. */
+        SPECIMEN(ESTATE_APP_OWNER, "20917244609", "[\"self-hosted\",\"arm64\"]",
+                 ",\"installation\":{\"id\":" ESTATE_INSTALLATION "}"),
+        SPECIMEN(ESTATE_APP_OWNER, "20917244608", "[\"self-hosted\",\"gpu\"]", ""),
     };
 
     return bodies[number % (sizeof bodies / sizeof bodies[0])];

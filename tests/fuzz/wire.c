@@ -153,16 +153,16 @@ __wrap_curl_slist_append(struct curl_slist *list, const char *text)
     return faults_strike(FAULT_MEMORY) ? NULL : __real_curl_slist_append(list, text);
 }
 
-static bool
-has_token(const struct wire *wire)
+static const char *
+token_of(const struct wire *wire)
 {
+    static const char start[] = "Authorization: Bearer ";
+
     for (const struct curl_slist *item = wire->headers; item != NULL; item = item->next) {
-        if (strcmp(item->data, "Authorization: Bearer " ESTATE_GITHUB_TOKEN) == 0)
-            return strncmp(wire->url, ESTATE_GITHUB, strlen(ESTATE_GITHUB)) == 0;
-        if (strcmp(item->data, "Authorization: Bearer " ESTATE_NOMAD_TOKEN) == 0)
-            return strncmp(wire->url, ESTATE_NOMAD, strlen(ESTATE_NOMAD)) == 0;
+        if (strncmp(item->data, start, strlen(start)) == 0)
+            return item->data + strlen(start);
     }
-    return false;
+    return "";
 }
 
 /* Hands the answer's body over as it comes in, in two pieces. */
@@ -236,7 +236,7 @@ __wrap_curl_easy_perform(CURL *curl)
                                            .url = wire->url,
                                            .body = wire->body == NULL ? "" : wire->body,
                                            .body_len = (size_t)wire->body_len,
-                                           .has_token = has_token(wire)};
+                                           .token = token_of(wire)};
     bool strikes = faults_strike(FAULT_WIRE), was_on;
     uint64_t way = strikes ? faults_draw(3) : 3;
     CURLcode code;

@@ -12,6 +12,9 @@
 #include <string.h>
 
 #include <cjson/cJSON.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <runhook/app.h>
 #include <runhook/runhook.h>
 
 /* A credential of one letter looks the same in base64 wherever it begins. */
@@ -262,6 +265,42 @@ payloads_that_fail_late(void **state)
     assert_int_equal(traces, 0);
 }
 
+/* OpenSSL has an allocator of its own, so that it is short of memory is said by it here. */
+static bool is_openssl_short;
+
+EVP_PKEY *__real_PEM_read_bio_PrivateKey(BIO *bio, EVP_PKEY **out, pem_password_cb *ask, void *arg);
+EVP_PKEY *__wrap_PEM_read_bio_PrivateKey(BIO *bio, EVP_PKEY **out, pem_password_cb *ask, void *arg);
+
+EVP_PKEY *
+__wrap_PEM_read_bio_PrivateKey(BIO *bio, EVP_PKEY **out, pem_password_cb *ask, void *arg)
+{
+    if (!is_openssl_short)
+        return __real_PEM_read_bio_PrivateKey(bio, out, ask, arg);
+    ERR_raise(ERR_LIB_EVP, ERR_R_MALLOC_FAILURE);
+    ERR_raise(ERR_LIB_PEM, ERR_R_ASN1_LIB); /* what came of it, further up */
+    return NULL;
+}
+
+/* A key that was read before was said to be none. */
+static void
+a_key_that_there_is_no_memory_for_is_not_wrong(void **state)
+{
+    (void)state;
+    struct rh_secret *key = NULL, *token = NULL;
+    struct rh_reason reason;
+
+    assert_int_equal(rh_secret_new("no key", 6, &key), RH_OK);
+    is_openssl_short = true;
+    assert_int_equal(rh_app_key_check(key, &reason), RH_ERR_NO_MEMORY);
+    assert_string_equal(reason.text, "cannot be read: out of memory");
+    assert_int_equal(rh_app_jwt(key, "1", 1, &token), RH_ERR_NO_MEMORY);
+    assert_null(token);
+    is_openssl_short = false;
+    assert_int_equal(rh_app_key_check(key, &reason), RH_ERR_ARGUMENT);
+    assert_int_equal(ERR_peek_error(), 0);
+    rh_secret_free(key);
+}
+
 /* Without this the zeros above would prove nothing. The allocator is called by its own name,
  * because a compiler may drop what is written just before it is freed. */
 static void
@@ -289,6 +328,7 @@ main(void)
         cmocka_unit_test(deliveries),
         cmocka_unit_test(payloads),
         cmocka_unit_test(payloads_that_fail_late),
+        cmocka_unit_test(a_key_that_there_is_no_memory_for_is_not_wrong),
         cmocka_unit_test(traces_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

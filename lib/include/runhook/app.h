@@ -25,8 +25,8 @@
 
 /*
  * Whether `key` is an RSA private key in PEM form (PKCS #1, as GitHub gives it, or PKCS #8),
- * without a passphrase, of 2048 bits or more: RH_OK, or RH_ERR_ARGUMENT and why in `reason` (never
- * NULL), in words that follow "the key …". Any thread.
+ * without a passphrase, of 2048 bits or more: RH_OK, or RH_ERR_ARGUMENT or RH_ERR_NO_MEMORY and why
+ * in `reason` (never NULL), in words that follow "the key …". Any thread.
  */
 RH_API enum rh_error rh_app_key_check(const struct rh_secret *key,
                                       struct rh_reason *reason) RH_MUST_CHECK;
