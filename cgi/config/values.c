@@ -216,6 +216,8 @@ value_url(const char *text, bool unix_too, char **out, struct rh_reason *reason)
     CURLU *url;
 
     if (unix_too && strncmp(text, "unix:///", 8) == 0) {
+        if (has_control(text))
+            return refuse(reason, "must not hold control characters");
         if (len - 7 >= sizeof((struct sockaddr_un *)NULL)->sun_path)
             return refuse(reason, "a unix socket's path has at most %zu bytes",
                           sizeof((struct sockaddr_un *)NULL)->sun_path - 1);
@@ -246,9 +248,9 @@ value_listen(const char *text, char **out, struct rh_reason *reason)
     if (strncmp(text, "unix:", 5) == 0) {
         size_t most = sizeof((struct sockaddr_un *)NULL)->sun_path - 1;
 
-        if (text[5] != '/' || strlen(text + 5) > most)
+        if (text[5] != '/' || strlen(text + 5) > most || has_control(text))
             return refuse(reason, "must be unix:/PATH with a path of at most %zu bytes", most);
-    } else if (colon == NULL || colon == text ||
+    } else if (colon == NULL || colon == text || has_control(text) ||
                !value_number(colon + 1, 0, 65535, &port, &ignored)) {
         return refuse(reason, "must be unix:/PATH or HOST:PORT, not \"%.128s\"", text);
     }

@@ -7,23 +7,63 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/crypto.h>
 
 #include "clock/clock.h"
 #include "text/escape.h"
+#include "text/utf8.h"
+
+/* Makes a "\u0000" "\ufffd", and whether there is anything that JSON has not and cJSON lets
+ * through: bytes that are not UTF-8; control characters, a NUL among them, which it takes for
+ * blanks; an escape without its digits, which it takes for that of a NUL, and that ends the text
+ * early. Outside of texts a backslash is an error anyway. */
+static bool
+mend(char *json, size_t len)
+{
+    for (size_t at = 0; at < len;) {
+        uint32_t point;
+        size_t size = utf8_decode((const unsigned char *)json + at, len - at, &point);
+
+        if (size == 0 || (point < 0x20 && point != '\t' && point != '\n' && point != '\r'))
+            return false;
+        at += size;
+        if (point != '\\')
+            continue;
+        if (at < len && json[at] == 'u') {
+            char *digits = json + at + 1;
+
+            if (strspn(digits, "0123456789abcdefABCDEF") < 4)
+                return false;
+            if (memcmp(digits, "0000", 4) == 0)
+                memcpy(digits, "fffd", 4);
+        } else if (at < len && (unsigned char)json[at] >= 0x80) {
+            return false;
+        }
+        at++;
+    }
+    return true;
+}
 
 static cJSON *
 parse(const struct buffer *body, cJSON_bool (*is_wanted)(const cJSON *const json))
 {
-    cJSON *json;
+    char *copy;
+    cJSON *json = NULL;
 
-    /* cJSON gives NULL for bad text and for no memory alike; malloc leaves its mark in errno. With
-     * the NUL counted, cJSON also refuses what follows the value. */
-    errno = 0;
-    json = body->len == 0 ? NULL : cJSON_ParseWithLengthOpts(body->bytes, body->len + 1, NULL, 1);
-
+    errno = 0; /* malloc leaves its mark there: cJSON gives NULL for bad text and no memory alike */
+    copy = body->len == 0 ? NULL : malloc(body->len + 1);
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, body->bytes, body->len);
+    copy[body->len] = '\0';
+    /* With the NUL counted, cJSON also refuses what follows the value. */
+    if (mend(copy, body->len))
+        json = cJSON_ParseWithLengthOpts(copy, body->len + 1, NULL, 1);
+    OPENSSL_cleanse(copy, body->len); /* one of its texts may be a credential */
+    free(copy);
     if (json != NULL && !is_wanted(json)) {
         json_wipe(json);
         return NULL;
@@ -41,6 +81,12 @@ cJSON *
 json_parse_array(const struct buffer *body)
 {
     return parse(body, cJSON_IsArray);
+}
+
+cJSON *
+json_parse_text(const struct buffer *body)
+{
+    return parse(body, cJSON_IsString);
 }
 
 const char *

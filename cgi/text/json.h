@@ -13,11 +13,13 @@
 #include "text/buffer.h"
 
 /* The whole body as one JSON object; NULL where it is anything else, and when out of memory: errno
- * is ENOMEM then, and not otherwise. */
+ * is ENOMEM then, and not otherwise. Every text of it is well-formed UTF-8; of a U+0000, at which a
+ * text of C would end, it has U+FFFD. */
 cJSON *json_parse(const struct buffer *body);
 
-/* The same for a JSON array. */
+/* The same for a JSON array, and for a text alone. */
 cJSON *json_parse_array(const struct buffer *body);
+cJSON *json_parse_text(const struct buffer *body);
 
 /* A member's text, borrowed; NULL where it is missing or not a text, or `object` is NULL. */
 const char *json_text(const cJSON *object, const char *name);

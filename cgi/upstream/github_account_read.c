@@ -126,6 +126,7 @@ github_read_installation(const cJSON *json, struct github_installation *installa
         return false;
     (void)snprintf(installation->owner, sizeof installation->owner, "%s%s",
                    login != NULL ? "" : PLACE_ENTERPRISE, name);
+    escape_trim(installation->owner);
     installation->is_suspended = cJSON_IsString(suspended);
     installation->is_selected = strcmp(selection, "all") != 0;
     return true;

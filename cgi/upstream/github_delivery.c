@@ -5,11 +5,11 @@
 #include "upstream/github_delivery.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <runhook/delivery.h>
 
+#include "text/escape.h"
 #include "text/json.h"
 #include "upstream/github_array.h"
 #include "upstream/github_request.h"
@@ -49,7 +49,7 @@ read_word(const cJSON *json, const char *name, char word[GITHUB_EVENT_CAP])
 {
     const char *text = json_text(json, name);
 
-    (void)snprintf(word, GITHUB_EVENT_CAP, "%s", text == NULL ? "" : text);
+    escape_copy(word, GITHUB_EVENT_CAP, text);
 }
 
 bool

@@ -4,6 +4,8 @@
  */
 #include "upstream/github_meta.h"
 
+#include <string.h>
+
 #include "text/json.h"
 #include "upstream/github_request.h"
 
@@ -27,9 +29,18 @@ garbage(struct failure *failure, const char *why)
     return failure_garbage(failure, UPSTREAM_GITHUB, "%s", why);
 }
 
+/* Whether a text has the token in it that we asked with: whatever answers at api_url was sent it.
+ */
 static bool
-read_hooks(const struct http_reply *reply, struct hook_addresses *addresses,
-           struct failure *failure)
+repeats(const char *text, const struct rh_secret *token)
+{
+    return token != NULL && strstr(text, rh_secret_bytes(token)) != NULL;
+}
+
+/* `token` is what it was asked with; NULL for nothing. */
+static bool
+read_hooks(const struct http_reply *reply, const struct rh_secret *token,
+           struct hook_addresses *addresses, struct failure *failure)
 {
     cJSON *json = json_parse(&reply->body);
     const cJSON *hooks = cJSON_GetObjectItemCaseSensitive(json, "hooks"), *item;
@@ -51,7 +62,9 @@ read_hooks(const struct http_reply *reply, struct hook_addresses *addresses,
                                     "that is no text");
         else if (done && !hook_addresses_add(addresses, item->valuestring, &reason))
             done = failure_set(failure, UPSTREAM_GITHUB, FAILURE_GARBAGE,
-                               "GitHub's list of addresses is not to be used: %s", reason.text);
+                               "GitHub's list of addresses is not to be used: %s",
+                               repeats(item->valuestring, token) ? "it repeats our token"
+                                                                 : reason.text);
     }
     cJSON_Delete(json);
     hook_addresses_sort(addresses);
@@ -95,6 +108,7 @@ github_hook_addresses(struct github *github, struct hook_addresses *addresses,
                                .is_public = true,
                                /* GitHub's hosted runners alone have thousands of networks in it */
                                .reply_max = HTTP_LIST_MAX};
+    struct rh_secret *token = NULL;
     struct http_reply reply;
     bool done;
 
@@ -106,11 +120,15 @@ github_hook_addresses(struct github *github, struct hook_addresses *addresses,
         call.as_app = NULL;
         done = github_send(github, &call, &reply, failure);
     }
-    if (done) {
-        done =
-            reply.status == 200 ? read_hooks(&reply, addresses, failure) : refused(&reply, failure);
+    if (done && call.as_app != NULL && !account_secret(call.as_app, &token)) {
+        done = failure_set(failure, UPSTREAM_GITHUB, FAILURE_LOCAL, "out of memory");
+        http_reply_fini(&reply);
+    } else if (done) {
+        done = reply.status == 200 ? read_hooks(&reply, token, addresses, failure)
+                                   : refused(&reply, failure);
         http_reply_fini(&reply);
     }
+    rh_secret_free(token);
     buffer_fini(&path);
     return done;
 }

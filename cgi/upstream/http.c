@@ -18,10 +18,18 @@
 #define HEADER_MAX (RH_SECRET_MAX + 256)
 #define UNIX_PREFIX "unix://"
 
+/* Of three digits (RFC 9110, section 15): libcurl takes any number. */
+#define STATUS_MIN 100
+#define STATUS_MAX 999
+
+/* The end of the year 9999: what is later was never a time. */
+#define TIME_MAX_S INT64_C(253402300799)
+
 struct http_client {
     const struct http_origin *origin;
     http_deadline *deadline;
-    CURL *curl;
+    CURLSH *kept; /* connections, sessions of TLS and addresses, from one request to the next */
+    CURL *curl;   /* of the last request: NULL before the first */
     struct curl_slist *connect_to;
 };
 
@@ -59,8 +67,13 @@ http_client_new(const struct http_origin *origin, http_deadline *deadline)
         return NULL;
     client->origin = origin;
     client->deadline = deadline;
-    client->curl = curl_easy_init();
-    if (client->curl == NULL || (has_own_name(origin) && !prepare_connect_to(client))) {
+    client->kept = curl_share_init();
+    if (client->kept == NULL ||
+        curl_share_setopt(client->kept, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT) != CURLSHE_OK ||
+        curl_share_setopt(client->kept, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION) !=
+            CURLSHE_OK ||
+        curl_share_setopt(client->kept, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS) != CURLSHE_OK ||
+        (has_own_name(origin) && !prepare_connect_to(client))) {
         http_client_free(client);
         return NULL;
     }
@@ -73,6 +86,7 @@ http_client_free(struct http_client *client)
     if (client == NULL)
         return;
     curl_easy_cleanup(client->curl);
+    (void)curl_share_cleanup(client->kept); /* after all that uses it */
     curl_slist_free_all(client->connect_to);
     free(client);
 }
@@ -169,7 +183,17 @@ build_url(const struct http_client *client, const struct http_request *request, 
     return buffer_add_text(out, request->path);
 }
 
-/* Sets every option anew, so that nothing of the last request is left. */
+/* A handle of its own for each request, so that nothing of the last one is left. libcurl 7.88,
+ * which Debian 12 has, keeps in one that is used again a pointer to the last header of the last
+ * reply, freed by then, and reads there when a reply begins with a folded line. */
+static bool
+renew(struct http_client *client)
+{
+    curl_easy_cleanup(client->curl);
+    client->curl = curl_easy_init();
+    return client->curl != NULL;
+}
+
 static bool
 set_options(struct http_client *client, const struct http_request *request, const char *url,
             struct curl_slist *headers, struct http_reply *reply)
@@ -185,7 +209,7 @@ set_options(struct http_client *client, const struct http_request *request, cons
             code = curl_easy_setopt(curl, option, value); \
     } while (0)
 
-    curl_easy_reset(curl); /* keeps the connections */
+    SET(CURLOPT_SHARE, client->kept);
     SET(CURLOPT_URL, url);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_FOLLOWLOCATION, 0L);
@@ -250,17 +274,23 @@ classify(CURLcode code)
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_BAD_CONTENT_ENCODING:
+    case CURLE_BAD_FUNCTION_ARGUMENT: /* libcurl's word for a header of the answer that is none */
         return FAILURE_GARBAGE;
     case CURLE_ABORTED_BY_CALLBACK:
         return FAILURE_STOPPED;
     case CURLE_OUT_OF_MEMORY:
     case CURLE_FAILED_INIT:
-    case CURLE_BAD_FUNCTION_ARGUMENT:
         return FAILURE_LOCAL;
     default: /* GOT_NOTHING, RECV_ERROR, SEND_ERROR, SSL_CONNECT_ERROR, …: the connection did not
                 hold */
         return FAILURE_RESET;
     }
+}
+
+static const char *
+upstream_words(enum upstream upstream)
+{
+    return upstream == UPSTREAM_GITHUB ? "GitHub" : "Nomad";
 }
 
 static bool
@@ -277,7 +307,7 @@ fail(struct http_client *client, CURLcode code, const struct http_reply *reply, 
     if (code == CURLE_WRITE_ERROR)
         kind = FAILURE_OVERSIZED;
     return failure_set(failure, origin->upstream, kind, "%s at %.96s: %.120s",
-                       origin->upstream == UPSTREAM_GITHUB ? "GitHub" : "Nomad", origin->base,
+                       upstream_words(origin->upstream), origin->base,
                        detail[0] != '\0' ? detail : curl_easy_strerror(code));
 }
 
@@ -313,7 +343,7 @@ server_now_ms(CURL *curl)
     const char *value = header_text(curl, "date");
     time_t date = value == NULL ? -1 : curl_getdate(value, NULL);
 
-    return date < 0 ? clock_now_ms() : (int64_t)date * 1000;
+    return date < 0 || date > TIME_MAX_S ? clock_now_ms() : (int64_t)date * 1000;
 }
 
 /* Copies a header of the last reply; "" where it is missing or longer. */
@@ -337,8 +367,7 @@ read_limits(CURL *curl, struct http_reply *reply)
     int64_t allowed = header_number(curl, "x-ratelimit-limit");
     int64_t reset_s = header_number(curl, "x-ratelimit-reset");
 
-    reply->tells_limit =
-        remaining >= 0 && allowed > 0 && reset_s >= 0 && reset_s <= INT64_MAX / 1000;
+    reply->tells_limit = remaining >= 0 && allowed > 0 && reset_s >= 0 && reset_s <= TIME_MAX_S;
     if (reply->tells_limit) {
         reply->limit = (struct upstream_limit){.remaining = remaining, .allowed = allowed};
         reply->limit.reset_at_ms = clock_now_ms() + reset_s * 1000 - reply->server_now_ms;
@@ -348,7 +377,7 @@ read_limits(CURL *curl, struct http_reply *reply)
     reply->rate_limited = retry_after_s >= 0 || remaining == 0;
     if (retry_after_s >= 0 && retry_after_s <= INT32_MAX) {
         reply->retry_after_ms = retry_after_s * 1000;
-    } else if (remaining == 0 && reset_s >= 0 && reset_s <= INT64_MAX / 1000) {
+    } else if (remaining == 0 && reset_s >= 0 && reset_s <= TIME_MAX_S) {
         int64_t wait_ms = reset_s * 1000 - reply->server_now_ms;
 
         reply->retry_after_ms = wait_ms > 0 ? wait_ms : 0;
@@ -411,7 +440,7 @@ http_send(struct http_client *client, const struct http_request *request, struct
         if (!add_header(&headers, &request->headers[i]))
             goto local;
     }
-    if (!build_url(client, request, &url) ||
+    if (!renew(client) || !build_url(client, request, &url) ||
         !set_options(client, request, buffer_text(&url), headers, reply) ||
         curl_easy_setopt(client->curl, CURLOPT_ERRORBUFFER, detail) != CURLE_OK)
         goto local;
@@ -424,6 +453,12 @@ http_send(struct http_client *client, const struct http_request *request, struct
     what = "reading an answer";
     if (curl_easy_getinfo(client->curl, CURLINFO_RESPONSE_CODE, &reply->status) != CURLE_OK)
         goto local;
+    if (reply->status < STATUS_MIN || reply->status > STATUS_MAX) {
+        (void)failure_set(failure, client->origin->upstream, FAILURE_GARBAGE,
+                          "%s at %.96s: an answer whose status is none",
+                          upstream_words(client->origin->upstream), client->origin->base);
+        goto out;
+    }
     reply->server_now_ms = server_now_ms(client->curl);
     read_limits(client->curl, reply);
     copy_header(client->curl, "etag", reply->etag, sizeof reply->etag);
@@ -435,8 +470,10 @@ local:
     (void)failure_set(failure, client->origin->upstream, FAILURE_LOCAL, "out of memory while %s",
                       what);
 out:
-    (void)curl_easy_setopt(client->curl, CURLOPT_ERRORBUFFER, NULL);
-    (void)curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, NULL);
+    if (client->curl != NULL) {
+        (void)curl_easy_setopt(client->curl, CURLOPT_ERRORBUFFER, NULL);
+        (void)curl_easy_setopt(client->curl, CURLOPT_HTTPHEADER, NULL);
+    }
     wipe_headers(headers);
     buffer_fini(&url);
     tell_end(client, reply, answered, failure, began_at_ms);

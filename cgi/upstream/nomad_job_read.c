@@ -30,9 +30,7 @@ garbage(struct failure *failure, const char *what)
 bool
 nomad_read_leader(const struct buffer *body, bool *has_leader, struct failure *failure)
 {
-    /* With the NUL counted, cJSON also refuses what follows the value. */
-    cJSON *json =
-        body->len == 0 ? NULL : cJSON_ParseWithLengthOpts(body->bytes, body->len + 1, NULL, 1);
+    cJSON *json = json_parse_text(body);
     const char *text = cJSON_GetStringValue(json);
     bool done = text != NULL;
 

@@ -246,6 +246,35 @@ the_last_delivery_is_the_first_of_the_list(void **state)
     assert_false(last.was_there);
 }
 
+static void
+an_owner_is_cut_between_characters(void **state)
+{
+    struct github_installation installation;
+    char text[1024], login[601] = "";
+    cJSON *json;
+
+    (void)state;
+    for (size_t i = 0; i + 1 < sizeof login; i += 2)
+        memcpy(login + i, "é", 3);
+    (void)snprintf(text, sizeof text,
+                   "{\"id\":1,\"account\":{\"login\":\"x%s\"},\"repository_selection\":\"all\","
+                   "\"permissions\":{}}",
+                   login);
+    json = cJSON_Parse(text);
+    assert_non_null(json);
+    assert_true(github_read_installation(json, &installation));
+    assert_int_equal(strlen(installation.owner) % 2, 1);
+    (void)snprintf(text, sizeof text,
+                   "{\"id\":1,\"account\":{\"login\":\"%s\"},\"repository_selection\":\"all\","
+                   "\"permissions\":{}}",
+                   login);
+    cJSON_Delete(json);
+    json = cJSON_Parse(text);
+    assert_true(github_read_installation(json, &installation));
+    assert_int_equal(strlen(installation.owner) % 2, 0);
+    cJSON_Delete(json);
+}
+
 int
 main(void)
 {
@@ -255,6 +284,7 @@ main(void)
         cmocka_unit_test(apps_are_read),
         cmocka_unit_test(installations_are_read),
         cmocka_unit_test(rates_are_read),
+        cmocka_unit_test(an_owner_is_cut_between_characters),
         cmocka_unit_test(deliveries_are_read),
         cmocka_unit_test_setup_teardown(the_last_delivery_is_the_first_of_the_list,
                                         upstream_sample_start, upstream_sample_stop),

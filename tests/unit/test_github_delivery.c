@@ -40,6 +40,21 @@ read_text(const char *text, struct github_delivery *delivery)
 }
 
 static void
+a_word_is_cut_between_characters(void **state)
+{
+    struct github_delivery delivery;
+    char text[512];
+
+    (void)state;
+    (void)snprintf(text, sizeof text,
+                   "{\"id\":1,\"guid\":\"a\",\"delivered_at\":\"2026-01-31T23:59:59Z\","
+                   "\"event\":\"%046d\xc3\xa9\"}",
+                   0);
+    assert_true(read_text(text, &delivery));
+    assert_int_equal(strlen(delivery.event), 46);
+}
+
+static void
 an_item_is_read(void **state)
 {
     struct github_delivery delivery;
@@ -297,11 +312,17 @@ main(void)
 #define ON_SERVER(test) \
     cmocka_unit_test_setup_teardown(test, upstream_sample_start, upstream_sample_stop)
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_item_is_read),     cmocka_unit_test(what_may_be_missing),
-        cmocka_unit_test(what_is_no_delivery), ON_SERVER(pages_are_followed_by_their_cursor),
-        ON_SERVER(the_list_ends_at_a_time),    ON_SERVER(a_visitor_has_enough),
-        ON_SERVER(a_list_that_fails),          ON_SERVER(one_is_asked_for_again),
-        ON_SERVER(of_an_organization),         ON_SERVER(no_other_path_is_ever_asked_for),
+        cmocka_unit_test(a_word_is_cut_between_characters),
+        cmocka_unit_test(an_item_is_read),
+        cmocka_unit_test(what_may_be_missing),
+        cmocka_unit_test(what_is_no_delivery),
+        ON_SERVER(pages_are_followed_by_their_cursor),
+        ON_SERVER(the_list_ends_at_a_time),
+        ON_SERVER(a_visitor_has_enough),
+        ON_SERVER(a_list_that_fails),
+        ON_SERVER(one_is_asked_for_again),
+        ON_SERVER(of_an_organization),
+        ON_SERVER(no_other_path_is_ever_asked_for),
     };
 
     return cmocka_run_group_tests_name("github_delivery", tests, upstream_sample_group_start,

@@ -172,14 +172,71 @@ members_are_added_in_full(void **state)
     cJSON_Delete(json);
 }
 
+/* A text of C ends at its first NUL: a runner's name with one in it passed for the name before. */
+static void
+a_nul_ends_no_text_early(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        const char *want;
+    } rows[] = {
+        {"{\"a\":\"x\\u0000y\"}", "x\xef\xbf\xbdy"},
+        {"{\"a\":\"x\\\\u0000\"}", "x\\u0000"},
+        {"{\"a\":\"\\\\\\u0000\"}", "\\\xef\xbf\xbd"},
+        {"{\"a\":\"\\u0001\\u00e9\\ud83d\\ude80\"}", "\x01é🚀"},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        cJSON *json = parse(rows[i].text, strlen(rows[i].text));
+
+        assert_row(json != NULL && strcmp(json_text(json, "a"), rows[i].want) == 0, rows[i].text);
+        cJSON_Delete(json);
+    }
+}
+
+/* cJSON takes all of this. */
+static void
+what_is_no_json_is_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        const char *text;
+        size_t len;
+    } rows[] = {
+#define ROW(name, text) {name, text, sizeof text - 1}
+        ROW("a NUL for a blank", "{\0}"),
+        ROW("a control character for a blank", "{\x01}"),
+        ROW("a control character in a text", "{\"a\":\"\x1b[2J\"}"),
+        ROW("a line's end in a NUL", "{\"a\":\"x\0y\"}"),
+        ROW("a byte that is not UTF-8", "{\"a\":\"\xff\"}"),
+        ROW("half a character", "{\"a\":\"\xc3\"}"),
+        ROW("an escape without digits", "{\"a\":\"\\uzzzz\"}"),
+        ROW("an escape of three digits", "{\"a\":\"\\u123\"}"),
+        ROW("an escape that the end cuts", "{\"a\":\"\\u00"),
+        ROW("a backslash before a byte", "{\"a\":\"\\\xc3\xa9\"}"),
+        ROW("a backslash at the end", "{\"a\":\"\\"),
+#undef ROW
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++)
+        assert_row(parse(rows[i].text, rows[i].len) == NULL, rows[i].name);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(only_one_whole_object_is_taken), cmocka_unit_test(nesting_is_bounded),
-        cmocka_unit_test(an_empty_buffer_is_no_object),   cmocka_unit_test(texts_are_texts_alone),
-        cmocka_unit_test(numbers_are_whole_and_bounded),  cmocka_unit_test(an_array_is_taken_alone),
+        cmocka_unit_test(only_one_whole_object_is_taken),
+        cmocka_unit_test(nesting_is_bounded),
+        cmocka_unit_test(an_empty_buffer_is_no_object),
+        cmocka_unit_test(texts_are_texts_alone),
+        cmocka_unit_test(numbers_are_whole_and_bounded),
+        cmocka_unit_test(an_array_is_taken_alone),
         cmocka_unit_test(members_are_added_in_full),
+        cmocka_unit_test(a_nul_ends_no_text_early),
+        cmocka_unit_test(what_is_no_json_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -655,6 +655,64 @@ an_id_that_is_too_long(void **state)
     free(id);
 }
 
+/* -- What HTTP itself may hold ------------------------------------------------------------------
+ */
+
+static void
+stop_fails(struct upstream_sample *sample, const struct sample_answer *answer,
+           enum failure_kind kind, struct failure *failure)
+{
+    upstream_sample_script(sample, answer, 1);
+    assert_false(nomad_stop(sample->nomad, ID, failure));
+    assert_row(failure->kind == kind, failure->text.text);
+}
+
+/* libcurl calls it a bad argument, which was taken for our own failure. */
+static void
+a_header_that_is_none_is_the_upstreams_fault(void **state)
+{
+    static const struct sample_answer answer = {200, "{\"EvalID\":\"\"}", "no colon\rhere: x\r\n"};
+    struct failure failure;
+
+    stop_fails(*state, &answer, FAILURE_GARBAGE, &failure);
+}
+
+/* Milliseconds of such a time do not fit into 64 bits. */
+static void
+a_time_beyond_the_calendar_is_none(void **state)
+{
+    static const struct sample_answer answers[] = {
+        {429, "", "Date: Sat, 31 Jan 2147483647 23:59:59 GMT\r\nRetry-After: 7\r\n"},
+        {429, "",
+         "X-RateLimit-Limit: 60\r\nX-RateLimit-Remaining: 0\r\n"
+         "X-RateLimit-Reset: 9223372036854775\r\n"},
+    };
+    static const int64_t want_ms[] = {7000, -1};
+    struct failure failure;
+
+    for (size_t i = 0; i < COUNT(answers); i++) {
+        stop_fails(*state, &answers[i], FAILURE_RATE_LIMITED, &failure);
+        assert_int_equal(failure.retry_after_ms, want_ms[i]);
+    }
+}
+
+/* The sanitizer saw libcurl read a header of the reply before, which was freed. */
+static void
+a_reply_that_begins_with_a_folded_line(void **state)
+{
+    static const struct sample_answer good = {200, "{\"EvalID\":\"\"}", NULL},
+                                      folded = {200, "{\"EvalID\":\"\"}", " folded: x\r\n"};
+    struct upstream_sample *sample = *state;
+    struct failure failure;
+
+    upstream_sample_script(sample, &good, 1);
+    assert_true(nomad_stop(sample->nomad, ID, &failure));
+    upstream_sample_script(sample, &folded, 1);
+    (void)nomad_stop(sample->nomad, ID, &failure);
+    upstream_sample_script(sample, &good, 1);
+    assert_true(nomad_stop(sample->nomad, ID, &failure));
+}
+
 int
 main(void)
 {
@@ -667,6 +725,9 @@ main(void)
         cmocka_unit_test(long_reasons_are_cut),
         cmocka_unit_test(the_second_of_a_dispatch),
         ON_SERVER(the_requests),
+        ON_SERVER(a_header_that_is_none_is_the_upstreams_fault),
+        ON_SERVER(a_time_beyond_the_calendar_is_none),
+        ON_SERVER(a_reply_that_begins_with_a_folded_line),
         ON_SERVER(failures_are_told),
         ON_SERVER(a_child_is_found_by_its_token),
         ON_SERVER(the_list_is_narrow),

@@ -267,6 +267,8 @@ unix_addresses(void **state)
 
     assert_parses(address, "unix:///secrets/api.sock", "unix:///secrets/api.sock");
     assert_parses(url, "unix:///secrets/api.sock", NULL);
+    assert_parses(address, "unix:///secrets/a\nb.sock", NULL);
+    assert_parses(address, "unix:///secrets/\x1b[2J", NULL);
     assert_parses(address, "unix://secrets/api.sock", NULL);
     assert_parses(address, "unix:/secrets/api.sock", NULL);
     assert_parses(address, "unix:", NULL);
@@ -297,7 +299,10 @@ listen_addresses(void **state)
                                       "localhost:-1",
                                       "localhost:http",
                                       "localhost:80x",
-                                      "localhost: 80"};
+                                      "localhost: 80",
+                                      "local\x1b[2Jhost:80",
+                                      "a\nb:80",
+                                      "unix:/run/a\nb.sock"};
     char path[128];
 
     for (size_t i = 0; i < COUNT(good); i++)
