@@ -314,6 +314,13 @@ STRANGE = [
     ("POST", "/v1/job/..%2Fjob%2Fother/dispatch"),
     ("POST", "/v1/job/github-runner/dispatch/../../other/dispatch"),
     ("POST", "/v1//jobs"),
+    # Each would register a job: Nomad takes what follows /v1/job/ for its name, as it was sent.
+    ("POST", "/v1/job/github-runner/dispatch#"),
+    ("POST", "/v1/job/github-runner/dispatch%0A"),
+    ("POST", "/v1/job/github-runner/dispatch#/../../../jobs"),
+    ("POST", "/v1/x/..%2Fjob/github-runner/dispatch"),
+    ("DELETE", "/v1/job/github-runner%2Fdispatch-1795463936-e98cf8cd%0A"),
+    ("GET", "/v1/vars/../jobs"),
     ("GET", "/v1/vars"),
     ("POST", "/v1/acl/bootstrap"),
     ("DELETE", "/v1/acl/token/self"),
