@@ -285,8 +285,11 @@ job "runhook" {
           pid {{ env "NOMAD_TASK_DIR" }}/nginx.pid;
           error_log stderr;
 
+          # A burst is hundreds of deliveries at once, and each needs two.
+          worker_rlimit_nofile 8192;
+
           events {
-              worker_connections 256;
+              worker_connections 4096;
           }
 
           http {
@@ -304,6 +307,10 @@ job "runhook" {
                   # Behind a Cloudflare tunnel. Another proxy says X-Forwarded-For.
                   set_real_ip_from 127.0.0.1;
                   real_ip_header CF-Connecting-IP;
+
+                  # Longer than cloudflared keeps a connection (90 s), or one is closed as a
+                  # delivery is sent on it.
+                  keepalive_timeout 120s;
 
                   include /etc/nginx/fastcgi_params;
                   fastcgi_connect_timeout 5s;
@@ -338,7 +345,7 @@ job "runhook" {
 
       resources {
         cpu    = 100
-        memory = 64
+        memory = 128
       }
     }
   }
