@@ -42,10 +42,17 @@ started_by_web_server(void)
     return cgi_started() || listen_inherited();
 }
 
+static bool
+asks_for_help(const char *argument)
+{
+    return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
+}
+
 int
 main(int argc, char **argv)
 {
     static char serve[] = "serve";
+    static char help[] = "help";
     char *serve_argv[] = {serve, NULL};
     struct invocation invocation = {0};
     const struct command *command;
@@ -58,12 +65,14 @@ main(int argc, char **argv)
         return command_serve(&invocation, 1, serve_argv);
     if (argc == 1)
         return command_usage(NULL, "a command is needed");
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+    if (asks_for_help(argv[1]))
         return command_help(&invocation, 1, argv);
     if (strcmp(argv[1], "--version") == 0)
         return command_version(&invocation, 1, argv);
     command = command_find(argv[1]);
     if (command == NULL)
         return command_usage(NULL, "there is no command \"%s\"", argv[1]);
+    if (argc > 2 && asks_for_help(argv[argc - 1]))
+        return command_help(&invocation, 2, (char *[]){help, argv[1], NULL});
     return command->run(&invocation, argc - 1, argv + 1);
 }

@@ -30,6 +30,13 @@ class TestUsage:
         assert done.code == 0, done
         assert command in done.stdout
 
+    @pytest.mark.parametrize("arguments", [["check", "--help"], ["jobs", "-h"],
+                                           ["hooks", "install", "--help"]], ids=" ".join)
+    def test_help_behind_a_command(self, site, arguments):
+        done = site.run(*arguments, config=False)
+        assert done.code == 0, done
+        assert done.stdout == site.run("help", arguments[0], config=False).stdout
+
     def test_version(self, site):
         done = site.run("version", config=False)
         assert done.code == 0
