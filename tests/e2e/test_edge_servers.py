@@ -14,7 +14,8 @@ from standins.certificates import Certificates
 from .support.deliveries import ping, workflow_job
 from .support.edges import (BEHIND_BALANCER, BEHIND_PROXY, BEHIND_REVERSE_PROXY, GITHUB, NAME,
                             REAL_ADDRESS, STRANGER, STRANGER_IPV6, WITH_TLS,
-                            LighttpdCgiBehindProxy, NginxBehindProxy, is_runhooks, post_at_once)
+                            LighttpdCgiBehindProxy, LighttpdServiceBehindProxy, NginxBehindProxy,
+                            is_runhooks, post_at_once)
 from .support.fastcgi_server import Restarted
 from .support.fronts import HOOK_PATH
 from .support.waiting import wait_until
@@ -100,8 +101,9 @@ def begin(edge, stack, address):
     connection.endheaders(b"{")
 
 
-def test_plain_cgi_has_the_same_rules(serve):
-    edge = serve(LighttpdCgiBehindProxy)
+@pytest.mark.parametrize("kind", [LighttpdCgiBehindProxy, LighttpdServiceBehindProxy])
+def test_the_other_ways_to_start_runhook_have_the_same_rules(serve, kind):
+    edge = serve(kind)
     for address, deliveries, pages in ((GITHUB, 202, 403), (STRANGER, 403, 403),
                                        ("127.0.0.1", 202, 403)):
         assert edge.deliver_from(address, workflow_job()).status == deliveries
@@ -109,7 +111,10 @@ def test_plain_cgi_has_the_same_rules(serve):
             answer = edge.asked_from(address, "GET", f"{HOOK_PATH}/{page}")
             assert answer.status == pages and not is_runhooks(answer)
     assert edge.get(f"{HOOK_PATH}/healthz").status == 200
-    assert edge.get(f"{HOOK_PATH}x/healthz").status in (403, 404)
+
+
+def test_plain_cgi_finds_no_other_file_beside_the_program(serve):
+    assert serve(LighttpdCgiBehindProxy).get(f"{HOOK_PATH}x/healthz").status in (403, 404)
 
 
 class TestTls:

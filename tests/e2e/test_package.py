@@ -1,6 +1,7 @@
 """The packages: what is in them, and their life on a clean Debian, from the installation to a purge
 that leaves the ledger alone."""
 
+import json
 import os
 import re
 import shutil
@@ -103,6 +104,26 @@ def test_lintian_finds_no_error(debs):
     run("lintian", *arguments, *debs.glob("*.deb"))
 
 
+def test_no_package_is_made_without_what_it_depends_on(tmp_path):
+    done = subprocess.run([shutil.which("cmake"), "-D", "CPACK_GENERATOR=DEB", "-D",
+                           f"CPACK_TEMPORARY_DIRECTORY={tmp_path}", "-P",
+                           PROJECT / "cmake/StagePackage.cmake"],
+                          capture_output=True, text=True, env={"PATH": str(tmp_path)})
+    assert done.returncode != 0
+    assert "tests/install-packages package" in done.stderr
+
+
+def test_the_packages_are_made_with_what_their_page_installs():
+    """Without the tests, whose packages the page does not name."""
+    page = (PROJECT / "docs/package.md").read_text()
+    assert "tests/install-packages build package\ncmake --workflow --preset package" in page
+    presets = json.loads((PROJECT / "CMakePresets.json").read_text())
+    (workflow,) = [preset for preset in presets["workflowPresets"] if preset["name"] == "package"]
+    configured = [preset for preset in presets["configurePresets"]
+                  if preset["name"] in {step["name"] for step in workflow["steps"]}]
+    assert [preset["cacheVariables"]["BUILD_TESTING"] for preset in configured] == ["OFF"]
+
+
 def test_the_packages_hold_what_they_should(deb, debs, staged):
     for name in ("usr/bin/runhook", "usr/lib/systemd/system/runhook.service",
                  "usr/lib/systemd/system/runhook.socket", "usr/lib/sysusers.d/runhook.conf",
@@ -167,6 +188,32 @@ def test_what_the_service_needs_is_not_forbidden(staged):
                  "/etc/runhook/webhook-secret", "ExecStart=/usr/bin/runhook --config "
                  "/etc/runhook/runhook.conf serve", "Also=runhook.socket"):
         assert f"\n{line}\n" in text, line
+
+
+def test_the_socket_holds_as_many_as_one_that_runhook_opens(staged):
+    opened = re.search(r"^#define BACKLOG (\d+)$", (PROJECT / "cgi/serve/listen.c").read_text(), re.M)
+    socket_unit = (staged / "usr/lib/systemd/system/runhook.socket").read_text()
+    assert f"\nBacklog={opened[1]}\n" in socket_unit
+
+
+def test_a_folder_that_is_there_keeps_its_owner(staged, tmp_path):
+    """At every start of the machine: behind lighttpd, and in a Nomad job, the ledger is www-data's."""
+    need("systemd-tmpfiles")
+    if os.geteuid() != 0:
+        pytest.skip("only root can make folders of others")
+    accounts = tmp_path / "etc"
+    accounts.mkdir()
+    (accounts / "passwd").write_text("runhook:x:990:990::/nonexistent:/usr/sbin/nologin\n")
+    (accounts / "group").write_text("runhook:x:990:\n")
+    ledger = tmp_path / "var/lib/runhook"
+    ledger.mkdir(0o700, parents=True)
+    os.chown(ledger, 33, 33)
+    run("systemd-tmpfiles", f"--root={tmp_path}", "--create",
+        staged / "usr/lib/tmpfiles.d/runhook.conf")
+    made = {folder.parent.name: (folder.stat().st_uid, folder.stat().st_gid,
+                                 stat.S_IMODE(folder.stat().st_mode))
+            for folder in (ledger, tmp_path / "var/log/runhook")}
+    assert made == {"lib": (33, 33, 0o700), "log": (990, 990, 0o750)}
 
 
 # -- the life of the package ----------------------------------------------------------------------
@@ -331,7 +378,7 @@ def test_from_the_installation_to_the_purge(machine, deb, tmp_path):
     machine.run("dpkg", "--install", "/tmp/runhook.deb")
     told = told_systemctl(machine)
     assert "try-restart runhook.service" in told
-    assert "stop" not in told
+    assert not re.search(r"stop|(?<![-\w])start runhook\.service", told)
     assert machine.path("/etc/runhook/runhook.conf").read_text() == changed
     assert {path: what for path, what in machine.listing().items()
             if path.startswith(("/etc/runhook", "/var/lib/runhook"))} == kept
@@ -346,6 +393,11 @@ def test_from_the_installation_to_the_purge(machine, deb, tmp_path):
     machine.run("dpkg", "--remove", "runhook")
     assert "stop runhook.socket runhook.service" in told_systemctl(machine)
     assert machine.path("/etc/runhook/runhook.conf").read_text() == changed
+
+    # Installed again, it is started as at first: there is nothing that could be started again.
+    machine.run("dpkg", "--install", "/tmp/runhook.deb")
+    assert re.search(r"(?<![-\w])start runhook\.service", told_systemctl(machine))
+    machine.run("dpkg", "--remove", "runhook")
     machine.run("rm", "-r", "/usr/bin/systemctl", "/run/systemd", "/run/runhook")
     machine.run("dpkg", "--install", "/tmp/runhook.deb")
     assert machine.listing()["/etc/runhook/runhook.conf"] == "f 640 root:runhook"

@@ -235,6 +235,19 @@ class LighttpdCgiBehindProxy(LighttpdBehindProxy):
         return Lighttpd.changes(self)
 
 
+class LighttpdServiceBehindProxy(LighttpdBehindProxy):
+    """lighttpd, and a runhook that something else keeps running."""
+
+    shipped = "service.conf"
+
+    def start_backend(self):
+        return self.site.serve_socket(env=self.env)
+
+    def changes(self):
+        return {"/run/runhook/runhook.sock": self.backend.address.removeprefix("unix:"),
+                "/etc/lighttpd/runhook": self.included}
+
+
 class LighttpdBehindReverseProxy(LighttpdBehindProxy):
     """As the file's comments say it, but for the proxy's address."""
 
