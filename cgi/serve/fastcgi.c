@@ -108,13 +108,10 @@ answer_request(struct server_thread *self, struct connection *connection)
 static bool
 watch_connection(struct fastcgi *fastcgi, struct connection *connection)
 {
-    struct epoll_event event = {.events = EPOLLONESHOT | EPOLLRDHUP, .data.ptr = connection};
-    int operation = connection->is_watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
+    uint32_t events = connection_is_sent(connection) ? EPOLLIN : EPOLLOUT;
 
-    event.events |= connection_is_sent(connection) ? EPOLLIN : EPOLLOUT;
-    connection->is_watched = true;
-    roster_rest(fastcgi->roster, connection); /* from here on it may be another thread's */
-    return epoll_ctl(fastcgi->epoll_fd, operation, connection->fd, &event) == 0;
+    return roster_rest(fastcgi->roster, connection, fastcgi->epoll_fd,
+                       events | EPOLLONESHOT | EPOLLRDHUP);
 }
 
 /* What has come is taken, what can be sent is sent. False where the connection is over. */
@@ -143,12 +140,8 @@ serve_connection(struct server_thread *self, struct connection *connection)
 {
     struct roster *roster = self->fastcgi->roster;
 
-    if (advance(self, connection)) {
-        if (watch_connection(self->fastcgi, connection))
-            return;
-        roster_hold(roster, connection);
-    }
-    roster_leave(roster, connection);
+    if (!advance(self, connection) || !watch_connection(self->fastcgi, connection))
+        roster_leave(roster, connection);
 }
 
 /* No descriptor, or no memory, is left for another connection. One of the oldest has to go. */

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include "clock/clock.h"
@@ -148,17 +149,28 @@ roster_renew(struct roster *roster, struct connection *connection)
     (void)pthread_mutex_unlock(&roster->lock);
 }
 
-void
-roster_rest(struct roster *roster, struct connection *connection)
+bool
+roster_rest(struct roster *roster, struct connection *connection, int epoll_fd, uint32_t events)
 {
+    struct epoll_event event = {.events = events, .data.ptr = connection};
+    bool rests;
+
+    /* The lock makes all that this thread did with the connection happen before what the next does,
+     * in roster_hold: that the kernel wakes it no sooner is nothing that the language knows of. */
     (void)pthread_mutex_lock(&roster->lock);
-    connection->is_in_hand = false;
-    if (!connection->is_broken) {
+    rests = epoll_ctl(epoll_fd, connection->is_watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD,
+                      connection->fd, &event) == 0;
+    if (rests) {
+        connection->is_watched = true;
+        connection->is_in_hand = false;
+    }
+    if (rests && !connection->is_broken) {
         connection->held = connection_held(connection);
         roster->held += connection->held;
         make_room(roster);
     }
     (void)pthread_mutex_unlock(&roster->lock);
+    return rests;
 }
 
 bool

@@ -9,6 +9,9 @@
 #ifndef SERVE_ROSTER_H
 #define SERVE_ROSTER_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "serve/connection.h"
 
 /* Connections. Well below the 1024 descriptors that a process is mostly given. */
@@ -48,8 +51,10 @@ void roster_hold(struct roster *roster, struct connection *connection);
 /* It begins a request, or has its answer: it is the newest now. In hand. */
 void roster_renew(struct roster *roster, struct connection *connection);
 
-/* Gives one back, to be handed to epoll afterwards. */
-void roster_rest(struct roster *roster, struct connection *connection);
+/* Has epoll wait for an event on one in hand, which is at rest from then on, and maybe another
+ * thread's already. False, with errno, where it cannot be waited for: it is in hand still. */
+bool roster_rest(struct roster *roster, struct connection *connection, int epoll_fd,
+                 uint32_t events);
 
 /* Breaks the oldest at rest, for its descriptor. False where there is none. */
 bool roster_break_oldest(struct roster *roster);

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -29,6 +30,18 @@ join(struct roster *roster)
     assert_non_null(end.connection);
     roster_join(roster, end.connection);
     return end;
+}
+
+/* Gives one in hand to an epoll that nobody asks. */
+static void
+rest(struct roster *roster, struct connection *connection)
+{
+    int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+
+    connection->is_watched = false;
+    assert_true(roster_rest(roster, connection, epoll_fd, EPOLLIN | EPOLLONESHOT));
+    assert_true(connection->is_watched);
+    (void)close(epoll_fd);
 }
 
 /* The other side sees the end; the descriptor is still there. */
@@ -77,22 +90,22 @@ test_the_oldest_at_rest_makes_room(void **state)
     in_hand = join(roster);
     for (size_t i = 0; i < COUNT(ends) - 1; i++) {
         ends[i] = join(roster);
-        roster_rest(roster, ends[i].connection);
+        rest(roster, ends[i].connection);
     }
     assert_int_equal(losses(roster).crowded, 0);
     /* It did something since, and is newer than the next. */
     roster_hold(roster, ends[0].connection);
     roster_renew(roster, ends[0].connection);
-    roster_rest(roster, ends[0].connection);
+    rest(roster, ends[0].connection);
     for (size_t i = 1; i < 4; i++) {
         assert_false(is_broken(&ends[i]));
         one = join(roster);
         assert_true(is_broken(&ends[i]));
-        roster_rest(roster, one.connection);
+        rest(roster, one.connection);
         leave(roster, &one); /* which makes room for the next */
         one = join(roster);
         assert_false(is_broken(&ends[i + 1]));
-        roster_rest(roster, one.connection);
+        rest(roster, one.connection);
     }
     assert_int_equal(losses(roster).crowded, 3);
     assert_false(is_broken(&in_hand));
@@ -111,11 +124,11 @@ test_who_holds_most_of_the_memory_gives_it_back(void **state)
     (void)state;
     assert_non_null(roster);
     empty = join(roster);
-    roster_rest(roster, empty.connection);
+    rest(roster, empty.connection);
     for (size_t i = 0; i < COUNT(ends); i++) {
         ends[i] = join(roster);
         hold_bytes(&ends[i], 1000 * 1000);
-        roster_rest(roster, ends[i].connection);
+        rest(roster, ends[i].connection);
     }
     assert_false(is_broken(&empty));
     while (broken < COUNT(ends) && is_broken(&ends[broken]))
@@ -130,7 +143,7 @@ test_who_holds_most_of_the_memory_gives_it_back(void **state)
     for (size_t i = 0; i < 60; i++) {
         ends[i] = join(roster);
         hold_bytes(&ends[i], 1000 * 1000);
-        roster_rest(roster, ends[i].connection);
+        rest(roster, ends[i].connection);
     }
     assert_int_equal(losses(roster).crowded, 0);
     roster_free(roster);
@@ -153,16 +166,16 @@ test_what_is_late(void **state)
     kept.connection->is_answered = true;
     sending.connection->is_answered = true;
     assert_true(buffer_add(&sending.connection->out, "answer", 6));
-    roster_rest(roster, silent.connection);
+    rest(roster, silent.connection);
     assert_false(roster_has_unfinished(roster));
-    roster_rest(roster, kept.connection);
+    rest(roster, kept.connection);
     assert_false(roster_has_unfinished(roster));
-    roster_rest(roster, partly.connection);
+    rest(roster, partly.connection);
     assert_true(roster_has_unfinished(roster));
     roster_hold(roster, partly.connection);
     assert_false(roster_has_unfinished(roster));
-    roster_rest(roster, partly.connection);
-    roster_rest(roster, sending.connection);
+    rest(roster, partly.connection);
+    rest(roster, sending.connection);
 
     roster_break_begun_before(roster, clock_monotonic_ms() - 60 * 1000);
     assert_false(is_broken(&silent) || is_broken(&partly) || is_broken(&sending));
@@ -189,8 +202,8 @@ test_a_descriptor_is_wanted(void **state)
     first = join(roster);
     assert_false(roster_break_oldest(roster)); /* it is in hand */
     second = join(roster);
-    roster_rest(roster, second.connection);
-    roster_rest(roster, first.connection);
+    rest(roster, second.connection);
+    rest(roster, first.connection);
     assert_true(roster_break_oldest(roster));
     assert_true(is_broken(&first));
     assert_false(is_broken(&second));
@@ -204,11 +217,27 @@ test_a_descriptor_is_wanted(void **state)
     roster_free(roster);
 }
 
+static void
+test_one_that_cannot_be_waited_for_stays_in_hand(void **state)
+{
+    struct roster *roster = roster_new();
+    struct end end = join(roster);
+
+    (void)state;
+    assert_false(roster_rest(roster, end.connection, -1, EPOLLIN));
+    assert_true(end.connection->is_in_hand);
+    assert_false(roster_break_oldest(roster));
+    roster_leave(roster, end.connection);
+    (void)close(end.peer);
+    roster_free(roster);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_oldest_at_rest_makes_room),
+        cmocka_unit_test(test_one_that_cannot_be_waited_for_stays_in_hand),
         cmocka_unit_test(test_who_holds_most_of_the_memory_gives_it_back),
         cmocka_unit_test(test_what_is_late),
         cmocka_unit_test(test_a_descriptor_is_wanted),

@@ -33,8 +33,7 @@ write_all(int fd, const char *bytes, size_t len)
 static void
 answer_one(struct upstream_sample *sample, int fd)
 {
-    static const struct sample_answer beyond = {599, "the script has ended", NULL};
-    const struct sample_answer *answer = &beyond;
+    struct sample_answer answer = {599, "the script has ended", NULL};
     char request[sizeof sample->requests[0]] = "", head[1024];
     size_t len = 0;
     ssize_t got;
@@ -47,18 +46,18 @@ answer_one(struct upstream_sample *sample, int fd)
     (void)pthread_mutex_lock(&sample->lock);
     if (sample->requests_len < SAMPLE_REQUESTS) {
         if (sample->requests_len < sample->script_len)
-            answer = &sample->script[sample->requests_len];
+            answer = sample->script[sample->requests_len]; /* it may be the caller's stack */
         memcpy(sample->requests[sample->requests_len++], request, sizeof request);
     }
     (void)pthread_mutex_unlock(&sample->lock);
     (void)snprintf(head, sizeof head,
-                   answer->status == 204 || answer->status == 304
+                   answer.status == 204 || answer.status == 304
                        ? "HTTP/1.1 %d Words\r\n%sConnection: close\r\n\r\n"
                        : "HTTP/1.1 %d Words\r\n%sConnection: close\r\nContent-Length: %zu\r\n\r\n",
-                   answer->status, answer->headers == NULL ? "" : answer->headers,
-                   strlen(answer->body));
+                   answer.status, answer.headers == NULL ? "" : answer.headers,
+                   strlen(answer.body));
     write_all(fd, head, strlen(head));
-    write_all(fd, answer->body, strlen(answer->body));
+    write_all(fd, answer.body, strlen(answer.body));
 }
 
 static void *
