@@ -20,7 +20,7 @@ from standins.nomad import AclToken
 
 from .support import hcl
 from .support.allocation import Allocation, portable
-from .support.deliveries import WEBHOOK_SECRET, workflow_job
+from .support.deliveries import WEBHOOK_SECRET, ping, workflow_job
 from .support.http_client import HttpClient
 from .support.site import GITHUB_TOKEN, META_KEYS, NOMAD_JOB
 from .support.waiting import wait_until
@@ -344,6 +344,20 @@ def test_the_receiver_runs_as_nomad_would_run_it(receiver):
                "the configuration is read again")
     assert receiver.post(workflow_job()).status == 403
     assert receiver.post(workflow_job(secret=RENEWED_SECRET)).status == 202
+
+
+def test_the_receiver_answers_a_burst(receiver):
+    """A matrix of 256 jobs, at one moment: each takes two of nginx's connections."""
+    receiver.start()
+    with contextlib.ExitStack() as stack:
+        connections = [stack.enter_context(contextlib.closing(receiver.client.connect()))
+                       for _ in range(256)]
+        for connection in connections:
+            connection.connect()
+        for connection in connections:
+            delivery = ping()
+            connection.request("POST", "/github/webhook", delivery.body, delivery.headers())
+        assert [connection.getresponse().status for connection in connections] == [200] * 256
 
 
 def test_runhook_check_accepts_the_job_s_configuration(site, receiver):

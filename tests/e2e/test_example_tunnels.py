@@ -182,6 +182,22 @@ def test_the_client_s_address_comes_through_the_tunnel(site, kind):
     assert front.post(ping(), CF_Connecting_IP="2001:db8::1").status == 200
 
 
+CLOUDFLARED_KEEPS_S = 90  # keepAliveTimeout
+
+
+@pytest.mark.parametrize("path, key", [
+    ("examples/cloudflared/nginx.conf", "keepalive_timeout "),
+    ("examples/cloudflared/lighttpd.conf", "server.max-keep-alive-idle = "),
+    ("examples/nomad/runhook.nomad.hcl", "keepalive_timeout "),
+    ("nginx/server-behind-proxy.conf", "keepalive_timeout "),
+    ("examples/lighttpd/behind-proxy.conf", "server.max-keep-alive-idle = "),
+])
+def test_cloudflared_is_the_one_to_close_a_connection(path, key):
+    """The web server would do it at the worst as a delivery is sent, which is then lost."""
+    (kept_s,) = re.findall(rf"^ *{re.escape(key)}(\d+)s?;?$", (PROJECT / path).read_text(), re.M)
+    assert int(kept_s) > CLOUDFLARED_KEEPS_S
+
+
 # -- Nomad behind the tunnel ----------------------------------------------------------------------
 
 
