@@ -104,6 +104,20 @@ def test_lintian_finds_no_error(debs):
     run("lintian", *arguments, *debs.glob("*.deb"))
 
 
+SHELL = [*sorted((PROJECT / "packaging/deb").glob("p*")), *sorted((PROJECT / "packaging/rpm").iterdir()),
+         PROJECT / "packaging/completion/runhook.bash", PROJECT / "tests/install-packages"]
+
+
+@pytest.mark.parametrize("path", SHELL, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_shellcheck_finds_nothing(path):
+    need("shellcheck")
+    # Those of an RPM have no first line that says whose language theirs is.
+    dialect = () if path.read_text().startswith("#!") else ("--shell", "sh")
+    if path.suffix == ".bash":
+        dialect = ("--shell", "bash")
+    run("shellcheck", *dialect, path)
+
+
 def test_no_package_is_made_without_what_it_depends_on(tmp_path):
     done = subprocess.run([shutil.which("cmake"), "-D", "CPACK_GENERATOR=DEB", "-D",
                            f"CPACK_TEMPORARY_DIRECTORY={tmp_path}", "-P",

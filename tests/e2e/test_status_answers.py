@@ -121,7 +121,7 @@ def test_a_job_that_waits_for_nomad_says_so(site):
 
 @pytest.mark.parametrize("span_ms", [7 * 24 * HOUR_MS - HOUR_MS, 23 * HOUR_MS],
                          ids=["over-a-week", "over-a-day"])
-def test_ten_thousand_jobs_of_history_make_no_long_page(site, span_ms):
+def test_ten_thousand_jobs_of_history_make_no_long_page_and_no_long_wait(site, span_ms):
     process = site.serve_socket()
     past = Past(int(time.time() * 1000))
     past.add_ended(10_000, span_ms)
@@ -130,14 +130,17 @@ def test_ten_thousand_jobs_of_history_make_no_long_page(site, span_ms):
         past.add("assigned", 600_000 + number, name="<" * 500, branch="&" * 500)
     past.write(site.ledger_path)
     page_of(site, process)
-    begun = time.monotonic()
-    answer = page_of(site, process)
-    took_s = time.monotonic() - begun
-    assert answer.status == 200
+    took_s = []
+    for _ in range(20):
+        begun = time.monotonic()
+        answer = page_of(site, process)
+        took_s.append(time.monotonic() - begun)
+        assert answer.status == 200
     assert 20_000 < len(answer.body) < PAGE_MAX
     body = answer.body.decode()
     assert "runhook: 300 waiting, 300 running" in body
     ended = int(re.search(r"ended in 24 hours</dt><dd>(\d+)<", body).group(1))
     assert ended == 10_000 if span_ms < 24 * HOUR_MS else 1_300 < ended < 1_600
-    assert took_s < 5 * SLOWNESS  # a gross guard: bench/status_page.py measures
+    # Its own time: a test beside this one may hold the processor. bench/status_page.py measures.
+    assert min(took_s) < 0.05 * SLOWNESS
     assert json.loads(site.run("jobs", "--json").stdout)["jobs"]
