@@ -5,6 +5,7 @@
 #include "failure.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "estate.h"
@@ -30,6 +31,7 @@ struct trial {
     bool rival_wins;   /* another receiver dispatches first */
     bool starts_amid;  /* it is started while calls fail, too */
     bool answers_amid; /* deliveries come while calls fail */
+    bool asks_amid;    /* so does somebody who wants to see a page */
     bool died;
 };
 
@@ -113,6 +115,27 @@ deliver(struct trial *trial)
     again = receiver_deliver(&trial->receiver, &trial->delivery);
     check_reply(&faulty, &again, is_there);
     receiver_check_ledger(true);
+}
+
+/* A page while calls fail is the same as without, or there is none: it has no gaps. Metrics say
+ * that the ledger cannot be written, and leave out what they do not know; the page for people would
+ * too, so nothing is left to be written before. */
+static void
+ask_page(struct trial *trial)
+{
+    static const char *const names[] = {"healthz", "metrics", "status"};
+    const char *name = names[faults_draw(sizeof names / sizeof names[0])];
+    char *faulty, *well;
+
+    FUZZ_CHECK(receiver_write_counts(&trial->receiver));
+    faults_begin();
+    faulty = receiver_ask_page(&trial->receiver, name);
+    (void)faults_end();
+    well = receiver_ask_page(&trial->receiver, name);
+    FUZZ_CHECK(well != NULL);
+    FUZZ_CHECK(faulty == NULL || strcmp(name, "metrics") == 0 || strcmp(faulty, well) == 0);
+    free(faulty);
+    free(well);
 }
 
 /* A story or several while calls fail. The ledger may fail for as long as it likes: then the
@@ -221,11 +244,14 @@ failure_try(uint64_t seed, const void *body, size_t len)
     trial.rival_wins = faults_draw(8) == 0;
     trial.starts_amid = faults_draw(4) == 0;
     trial.answers_amid = trial.starts_amid || faults_draw(2) == 0;
+    trial.asks_amid = faults_draw(4) == 0;
     start(&trial);
     if (trial.answers_amid)
         deliver(&trial);
     else
         (void)receiver_deliver(&trial.receiver, &trial.delivery);
+    if (trial.asks_amid)
+        ask_page(&trial);
     if (trial.rival_wins)
         estate_let_rival_win();
     dispatch_amid(&trial);

@@ -572,6 +572,57 @@ receiver_deliver(struct receiver *receiver, const struct receiver_delivery *deli
     return reply;
 }
 
+static const char *
+page_variable(const void *source, const char *name)
+{
+    if (strcmp(name, "REQUEST_METHOD") == 0)
+        return "GET";
+    if (strcmp(name, "REMOTE_ADDR") == 0)
+        return "127.0.0.1";
+    return strcmp(name, "REQUEST_URI") == 0 ? source : NULL;
+}
+
+static int
+read_nothing(void *source, char *bytes, size_t cap)
+{
+    (void)source;
+    (void)bytes;
+    (void)cap;
+    return 0;
+}
+
+char *
+receiver_ask_page(struct receiver *receiver, const char *name)
+{
+    const struct webhook webhook = {.setups = receiver->setups,
+                                    .ledger = receiver->ledger,
+                                    .log = receiver->log,
+                                    .meter = receiver->meter,
+                                    .receipts = receiver->receipts};
+    struct buffer text = BUFFER_INIT(ANSWER_RESPONSE_MAX);
+    char uri[64];
+    const struct request request = {.source = uri, .variable = page_variable, .read = read_nothing};
+    struct answer answer;
+    bool is_rendered, was_on;
+
+    (void)snprintf(uri, sizeof uri, "/github/%s?refresh=5", name);
+    webhook_answer(&webhook, &request, &answer);
+    is_rendered = answer_render(&answer, &text);
+    was_on = faults_end();
+    FUZZ_CHECK(answer.outcome == OUTCOME_OK || answer.outcome == OUTCOME_UNAVAILABLE);
+    check_no_secret(buffer_text(&text));
+    FUZZ_CHECK(fuzz_is_utf8(buffer_text(&text), text.len));
+    if (is_rendered && answer.page.content_type == NULL)
+        check_answer(buffer_text(&text), &answer);
+    if (!is_rendered || answer.outcome != OUTCOME_OK)
+        buffer_fini(&text);
+    answer_fini(&answer);
+    receiver_check_log(receiver);
+    if (was_on)
+        faults_begin();
+    return text.bytes;
+}
+
 /* -- The ledger, beside the receiver ------------------------------------------------------------
  */
 

@@ -78,6 +78,10 @@ struct receiver_reply {
 struct receiver_reply receiver_deliver(struct receiver *receiver,
                                        const struct receiver_delivery *delivery);
 
+/* Asks for a page, and checks what comes. Returns its text, with its headers, which the caller
+ * frees: NULL where the page could not be had. */
+char *receiver_ask_page(struct receiver *receiver, const char *name);
+
 /* Checks what was logged since the last time. */
 void receiver_check_log(struct receiver *receiver);
 
