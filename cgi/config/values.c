@@ -432,8 +432,10 @@ read_names(const char *text, name_check check, struct names *out, struct rh_reas
     names_fini(out);
     while (next_item(&text, &item, &item_len)) {
         char *name = strndup(item, item_len);
-        bool good = name == NULL ? refuse(reason, "out of memory") : check(name, reason);
+        bool good = name != NULL && check(name, reason);
 
+        if (name == NULL)
+            (void)refuse(reason, "out of memory");
         if (!good)
             free(name);
         if (!good || !add_name(out, name, CONFIG_REPOSITORIES_MAX, reason)) {
@@ -662,7 +664,6 @@ read_secret_file(const char *path, secret_check check, struct rh_secret **out,
     len = read_whole(fd, bytes, sizeof bytes);
     if (len < 0) {
         (void)refuse(reason, "cannot read the secret file %.160s: %s", path, strerror(errno));
-        len = 0;
         goto out;
     }
     if (len > 0 && bytes[len - 1] == '\n')
@@ -742,7 +743,10 @@ unfold_lines(char *text)
     for (const char *from = text; *from != '\0'; from++) {
         bool is_end = from[0] == '\\' && from[1] == 'n';
 
-        *to++ = is_end ? '\n' : *from;
+        if (is_end)
+            *to++ = '\n';
+        else
+            *to++ = *from;
         from += is_end;
     }
     *to = '\0';

@@ -27,7 +27,7 @@ patient_for(struct visit *visit, const char *place, const char *subject,
                      "the configuration has no token or App for %.128s: give it an [owner NAME], "
                      "or [github] one for all",
                      place_words(place, words));
-    if (!visit_may_ask(visit, patient) || patient->lacks[permission] ||
+    if (patient == NULL || !visit_may_ask(visit, patient) || patient->lacks[permission] ||
         visit_is_uninstalled(patient, place))
         return NULL;
     return patient;

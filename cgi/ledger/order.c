@@ -629,7 +629,7 @@ order_live(struct ledger_txn *txn, void *arg)
     const char *runner = is_adopted ? step->runner : step->order->runner;
     enum ledger_error error = gate_passed(txn, "nomad", step->now_ms);
     bool lives = true, had;
-    struct held held;
+    struct held held = {0};
 
     if (error == LEDGER_OK)
         error = read_held(txn, step->order, step->owner, &held);
@@ -730,7 +730,7 @@ order_failed(struct ledger_txn *txn, void *arg)
 {
     struct order_failure *failure = arg;
     int64_t shut_until_ms = 0;
-    struct held held;
+    struct held held = {0};
     enum ledger_error error = read_held(txn, failure->order, failure->owner, &held);
 
     if (error == LEDGER_OK && failure->gate != NULL)
@@ -806,7 +806,7 @@ order_origin(struct ledger_txn *txn, void *arg)
     const struct order *order = step->order;
     enum ledger_error error =
         step->was_asked ? gate_github_passed(txn, order->place, step->now_ms) : LEDGER_OK;
-    struct held held;
+    struct held held = {0};
 
     step->goes_on = false;
     if (error == LEDGER_OK)

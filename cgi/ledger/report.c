@@ -446,7 +446,7 @@ follow_rename(struct ledger_txn *txn, const struct job_report *report)
         int parameters = sqlite3_bind_parameter_count(statement.handle);
 
         bind_text(&statement, old);
-        for (int n = 1; n < parameters; n++)
+        for (int n = 1; n < parameters && n < (int)(sizeof texts / sizeof texts[0]); n++)
             bind_text(&statement, texts[n]);
         if (statement_step(&statement) != SQLITE_DONE)
             return txn_error(statement.code);

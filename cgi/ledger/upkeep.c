@@ -253,7 +253,7 @@ upkeep_due(struct ledger_txn *txn, void *arg)
         txn_prepare(txn, "SELECT coalesce(min(changed_at_ms), 9223372036854775807) FROM runner"
                          " WHERE state = 'gone'");
     char runner[RH_RUNNER_NAME_MAX + 1];
-    int64_t created_at_ms, ended_at_ms, gone_at_ms;
+    int64_t created_at_ms = 0, ended_at_ms = 0, gone_at_ms = 0;
     bool is_ahead = false;
     enum ledger_error error = read_oldest(&due, &upkeep->next_due_at_ms);
 

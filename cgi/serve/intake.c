@@ -301,17 +301,19 @@ static void
 take_header(struct intake *intake)
 {
     const unsigned char *header = intake->header;
+    bool is_begun_wrongly, is_out_of_order;
     int type = header[1];
 
     intake->content_left = (size_t)header[4] << 8 | header[5];
     intake->padding_left = header[6];
     intake->content.len = 0;
-    if (header[0] != VERSION ||
-        (type == BEGIN_REQUEST && (record_id(intake) == 0 || intake->content_left != BODY_LEN)))
+    is_begun_wrongly =
+        type == BEGIN_REQUEST && (record_id(intake) == 0 || intake->content_left != BODY_LEN);
+    /* Or nothing that is sent to a responder. */
+    is_out_of_order = is_ours(intake) && type != BEGIN_REQUEST && type != ABORT_REQUEST &&
+                      type != (intake->stage == STAGE_PARAMS ? PARAMS : STDIN);
+    if (header[0] != VERSION || is_begun_wrongly || is_out_of_order)
         intake->state = INTAKE_BROKEN;
-    else if (is_ours(intake) && type != BEGIN_REQUEST && type != ABORT_REQUEST &&
-             type != (intake->stage == STAGE_PARAMS ? PARAMS : STDIN))
-        intake->state = INTAKE_BROKEN; /* out of order, or nothing that is sent to a responder */
 }
 
 static void

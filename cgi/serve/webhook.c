@@ -221,7 +221,7 @@ take_guid(const struct request *request, char guid[GUID_MAX + 1])
     size_t len = strspn(text, allowed);
 
     guid[0] = '\0';
-    if (text[len] == '\0' && len <= GUID_MAX)
+    if (len <= GUID_MAX && text[len] == '\0')
         memcpy(guid, text, len + 1);
 }
 

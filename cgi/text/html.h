@@ -19,7 +19,7 @@ struct html {
 };
 
 /* Appends markup: a string literal, and nothing else compiles. */
-#define html_markup(html, literal) html_add_literal(html, "" literal, sizeof literal - 1)
+#define html_markup(html, literal) html_add_literal(html, "" literal, sizeof(literal) - 1)
 void html_add_literal(struct html *html, const char *literal, size_t len);
 
 /*

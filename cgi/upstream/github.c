@@ -119,6 +119,14 @@ refuse_credential(const struct account *account, const struct github_call *call,
                           account_app_id(account), section);
 }
 
+static const char *
+kind_text(const char *place)
+{
+    if (place_is_organization(place))
+        return "organization";
+    return place_is_enterprise(place) ? "enterprise" : "repository";
+}
+
 static void
 refuse(struct github *github, const struct github_call *call, const struct http_reply *reply,
        struct failure *failure)
@@ -148,10 +156,7 @@ refuse(struct github *github, const struct github_call *call, const struct http_
         (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_NOT_FOUND,
                           "GitHub knows no %.96s for this %s (404): grant it the %s, with %s",
                           place, account_app_id(account) == NULL ? "token" : "App",
-                          place_is_organization(call->place) ? "organization"
-                          : place_is_enterprise(call->place) ? "enterprise"
-                                                             : "repository",
-                          needed);
+                          kind_text(call->place), needed);
     else if (status == 409)
         (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_CONFLICT, "GitHub: conflict (409)");
     else if (status == 422)

@@ -171,12 +171,11 @@ build_url(const struct http_client *client, const struct http_request *request, 
     } else if (is_renamed) {
         /* Everything of the base but its host. */
         const char *host = strstr(base, "://") + 3;
+        const char *end = host + (host[0] == '[' ? strcspn(host, "]") : 0);
 
         (void)buffer_add(out, base, (size_t)(host - base));
         (void)buffer_add_text(out, name);
-        if (host[0] == '[')
-            host = strchr(host, ']');
-        (void)buffer_add_text(out, host + strcspn(host, ":/"));
+        (void)buffer_add_text(out, end + strcspn(end, ":/"));
     } else {
         (void)buffer_add_text(out, base);
     }

@@ -177,14 +177,16 @@ quote(const struct nomad_config *config, const struct rh_secret *token,
     size_t len = 0;
 
     for (size_t i = 0; i < sizeof held / sizeof held[0]; i++) {
-        if (held[i] != NULL)
-            secrets[len++] = (struct quote_secret){.bytes = rh_secret_bytes(held[i]),
-                                                   .len = rh_secret_len(held[i]),
-                                                   .window = SECRET_WINDOW};
+        if (held[i] == NULL)
+            continue;
+        secrets[len] = (struct quote_secret){.bytes = rh_secret_bytes(held[i]),
+                                             .len = rh_secret_len(held[i]),
+                                             .window = SECRET_WINDOW};
+        len++;
     }
-    secrets[len++] =
+    secrets[len] =
         (struct quote_secret){.bytes = call->body, .len = call->body_len, .window = BODY_WINDOW};
-    (void)quote_add(out, buffer_text(&reply->body), secrets, len);
+    (void)quote_add(out, buffer_text(&reply->body), secrets, len + 1);
 }
 
 /* Of a job that it has not, Nomad says so (command/agent/job_endpoint.go). Another 404 comes from

@@ -119,8 +119,12 @@ base64url(const void *bytes, size_t len, char *out, size_t out_cap)
     if (error)
         return error;
     out[strcspn(out, "=")] = '\0';
-    for (; *out != '\0'; out++)
-        *out = *out == '+' ? '-' : *out == '/' ? '_' : *out;
+    for (; *out != '\0'; out++) {
+        if (*out == '+')
+            *out = '-';
+        else if (*out == '/')
+            *out = '_';
+    }
     return RH_OK;
 }
 

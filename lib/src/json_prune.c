@@ -340,6 +340,7 @@ find_wanted(const struct rh_json_member *wanted, const struct name *name)
     return memchr(name->bytes, '\\', name->len) != NULL ? &escaped : NULL;
 }
 
+/* NOLINTBEGIN(misc-no-recursion): as deep as the lists of what is wanted, which are the code's */
 static bool copy_value(struct walk *walk, struct nest *nest, const struct rh_json_member *members);
 
 /* A member of an object, where it is wanted. */
@@ -400,6 +401,7 @@ copy_value(struct walk *walk, struct nest *nest, const struct rh_json_member *me
     emit(walk, walk->text + from, walk->at - from);
     return true;
 }
+/* NOLINTEND(misc-no-recursion) */
 
 static void
 explain(const struct walk *walk, struct rh_reason *reason)

@@ -35,13 +35,13 @@ character(const uint8_t *at, size_t len, uint32_t *point)
             continue;
         if (rows[i].len > len)
             return 0;
-        *point = rows[i].len == 1 ? at[0] : at[0] & (0x7fu >> rows[i].len);
+        *point = rows[i].len == 1 ? at[0] : at[0] & (0x7fU >> rows[i].len);
         for (size_t k = 1; k < rows[i].len; k++) {
             uint8_t min = k == 1 ? rows[i].second_min : 0x80;
             uint8_t max = k == 1 ? rows[i].second_max : 0xbf;
             if (at[k] < min || at[k] > max)
                 return 0;
-            *point = *point << 6 | (at[k] & 0x3fu);
+            *point = *point << 6 | (at[k] & 0x3fU);
         }
         return rows[i].len;
     }

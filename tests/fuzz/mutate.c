@@ -67,7 +67,7 @@ static const char *const keys[] = {
 static unsigned int
 draw(unsigned int *seed, size_t end)
 {
-    *seed = *seed * 1664525u + 1013904223u;
+    *seed = *seed * 1664525U + 1013904223U;
     return (unsigned int)(((uint64_t)(*seed >> 8) * end) >> 24);
 }
 

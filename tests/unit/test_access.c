@@ -47,7 +47,7 @@ who_may_use_a_pool(void **state)
 {
     static const struct names none = {0}, octo = {octo_items, 1}, other = {other_items, 1},
                               friendly = {friends, 1};
-    static const struct {
+    const struct {
         const char *name;
         struct access_config all, own;
         const char *repository;

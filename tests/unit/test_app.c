@@ -53,7 +53,11 @@ decode(const char *text, size_t len, unsigned char *out, size_t cap)
     assert_non_null(padded);
     for (size_t i = 0; i < len; i++) {
         assert_null(strchr("+/=\n", text[i]));
-        padded[i] = text[i] == '-' ? '+' : text[i] == '_' ? '/' : text[i];
+        padded[i] = text[i];
+        if (text[i] == '-')
+            padded[i] = '+';
+        else if (text[i] == '_')
+            padded[i] = '/';
     }
     for (size_t i = len; i % 4 != 0; i++)
         padded[i] = '=';

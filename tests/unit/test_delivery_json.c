@@ -106,7 +106,7 @@ static void
 texts_that_are_not_one_json_value(void **state)
 {
     (void)state;
-#define BYTES(text) text, sizeof text - 1
+#define BYTES(text) text, sizeof(text) - 1
     static const struct {
         const char *name;
         const char *body;

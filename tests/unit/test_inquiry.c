@@ -661,7 +661,7 @@ struct tally {
     size_t ends[STEP_GONE + 1];
 };
 
-static void walk(const struct way *way, struct tally *tally);
+static void walk(const struct way *before, struct tally *tally);
 
 static void
 with_child(struct way way, enum child_fact child, bool is_stopped, struct tally *tally)

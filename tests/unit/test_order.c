@@ -33,7 +33,7 @@ claim_at(struct ledger *ledger, int64_t now_ms, struct order *order)
 static int64_t
 next_id(struct ledger *ledger)
 {
-    struct order order;
+    struct order order = {0};
     enum ledger_error error = claim_at(ledger, NOW_MS, &order);
     int64_t id = order.job.id;
 
@@ -767,7 +767,7 @@ next_within(struct ledger *ledger, int64_t max_runners, int64_t max_pending)
     const struct order_limit limits[] = {
         {.pool = "linux", .max_runners = max_runners, .max_pending = max_pending},
         {.pool = "gpu", .max_runners = 1}};
-    struct order order;
+    struct order order = {0};
     char *text = order_limits(limits, COUNT(limits));
     struct order_claim claim = {.owner = ledger_owner(ledger),
                                 .receiver = ledger_receiver(ledger),

@@ -41,8 +41,7 @@ test_each_failure_has_its_row(void **state)
         char end[128], *line = find_row(failure_text((enum failure_kind)kind));
         size_t end_len;
 
-        if (row == NULL || line == NULL)
-            fail_msg("no row for %s", failure_text((enum failure_kind)kind));
+        assert_row(row != NULL && line != NULL, failure_text((enum failure_kind)kind));
         (void)snprintf(end, sizeof end, "| %s | %s |\n", policy_pace_text(row->pace),
                        policy_scope_text(row->scope));
         end_len = strlen(end);

@@ -107,8 +107,9 @@ of_several_processes_the_newest_stay(void **state)
 
     for (size_t process = 0; process < 2; process++) {
         for (size_t i = 0; i < COUNT(items); i++)
-            items[i] = (struct received){
-                .at_ms = NOW_MS - 1000 + 2 * i + process, .is_signed = true, .job_id = process};
+            items[i] = (struct received){.at_ms = NOW_MS - 1000 + (int64_t)(2 * i + process),
+                                         .is_signed = true,
+                                         .job_id = (int64_t)process};
         assert_int_equal(ledger_write(ledger, received_add, &batch, NULL), LEDGER_OK);
     }
     assert_int_equal(rows(ledger, true), RECEIVED_SIGNED_MAX);

@@ -527,10 +527,10 @@ walk_on(struct ledger_txn *txn, struct walk *walk, unsigned told, size_t len)
     if (!reach(txn, walk, told, len))
         return;
     assert_true(len < WORD_MAX);
-    for (unsigned char i = 0; i < walk->events_len; i++) {
+    for (size_t i = 0; i < walk->events_len; i++) {
         struct job_report report;
 
-        walk->word[len] = i;
+        walk->word[len] = (unsigned char)i;
         walk->steps++;
         assert_int_equal(run(txn, "SAVEPOINT word"), LEDGER_OK);
         assert_int_equal(tell_in(txn, walk->scene.covering, &walk->events[i], "p1", &report),
@@ -670,10 +670,11 @@ three_jobs_keep_the_invariant(void **state)
     for (size_t i = 0; i < COUNT(rounds); i++) {
         for (unsigned set = 0; set <= all; set += 3) {
             char covering[64] = "";
+            size_t len = 0;
 
             for (size_t j = 0; j < COUNT(pairs); j++) {
                 if ((set & (1U << j)) != 0)
-                    (void)strcat(covering, pairs[j]);
+                    len += (size_t)snprintf(covering + len, sizeof covering - len, "%s", pairs[j]);
             }
             differences += walk_from(*state, &rounds[i], covering, set != 0 && set != all);
         }

@@ -157,8 +157,7 @@ read_all(sqlite3 *db, char out[COUNT(all_rows)][TABLE_CAP])
         assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
         text = sqlite3_column_text(statement, 0);
         assert_non_null(text);
-        assert_true(strlen((const char *)text) < TABLE_CAP);
-        (void)strcpy(out[i], (const char *)text);
+        assert_true(snprintf(out[i], TABLE_CAP, "%s", (const char *)text) < TABLE_CAP);
         assert_int_equal(sqlite3_finalize(statement), SQLITE_OK);
     }
 }

@@ -26,7 +26,7 @@ report_at(struct ledger *ledger, int64_t id, enum job_event event, const char *r
 static int64_t
 started(struct ledger *ledger, int64_t id)
 {
-    struct job job;
+    struct job job = {0};
     struct job_find find = {.id = id, .out = &job};
     int64_t at_ms;
 
