@@ -46,10 +46,18 @@ set(runhook_man_1
 set(runhook_man_5 runhook.conf.5)
 
 install(FILES README.md DESTINATION share/doc/runhook COMPONENT runhook)
+# The modes are said: those of an archive of the source are whatever its maker had, as 0664.
+set(runhook_program_mode
+    OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 install(DIRECTORY docs nginx examples DESTINATION share/doc/runhook COMPONENT runhook
-    USE_SOURCE_PERMISSIONS
+    FILE_PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ
+    DIRECTORY_PERMISSIONS ${runhook_program_mode}
     PATTERN docs/man EXCLUDE
-    PATTERN .gitattributes EXCLUDE)
+    PATTERN .gitattributes EXCLUDE
+    PATTERN nginx/runhook-hook-addresses PERMISSIONS ${runhook_program_mode}
+    PATTERN examples/nomad/run-runner.sh PERMISSIONS ${runhook_program_mode}
+    PATTERN examples/quickstart/run PERMISSIONS ${runhook_program_mode}
+    PATTERN examples/replay PERMISSIONS ${runhook_program_mode})
 install(FILES packaging/runhook.conf DESTINATION share/doc/runhook/examples COMPONENT runhook)
 install(FILES packaging/completion/runhook.bash
     DESTINATION share/bash-completion/completions RENAME runhook COMPONENT runhook)

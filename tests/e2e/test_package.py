@@ -150,6 +150,14 @@ def test_the_packages_hold_what_they_should(deb, debs, staged):
         assert (staged / name).is_file(), name
     pages = {path.name.removesuffix(".gz") for path in staged.glob("usr/share/man/man?/*")}
     assert pages == {path.name for path in (PROJECT / "docs/man").iterdir()}
+    documents = staged / "usr/share/doc/runhook"
+    assert {str(path.relative_to(documents)): stat.S_IMODE(path.stat().st_mode)
+            for path in documents.rglob("*") if path.is_file() and
+            stat.S_IMODE(path.stat().st_mode) != 0o644} == dict.fromkeys(
+                ("examples/nomad/run-runner.sh", "examples/quickstart/run", "examples/replay",
+                 "nginx/runhook-hook-addresses"), 0o755)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in documents.rglob("*")
+            if path.is_dir()} == {0o755}
     conf = staged / "etc/runhook/runhook.conf"
     assert stat.S_IMODE(conf.stat().st_mode) == 0o640
     assert stat.S_IMODE(conf.parent.stat().st_mode) == 0o750
