@@ -116,6 +116,50 @@ def test_defaults_ranges_and_variables():
     assert not wrong, "\n".join(wrong)
 
 
+def fallbacks():
+    """{(section, key): default} of the keys that have one, as the program has it."""
+    found = {}
+    for name, row in keys_of_the_program().items():
+        literal = re.search(r"\.fallback =((?:\s*\"[^\"]*\")+)", row)
+        if literal:
+            found[name] = "".join(re.findall(r"\"([^\"]*)\"", literal.group(1)))
+    return found
+
+
+def keys_of_the_manual():
+    """{(section, key): its text} of runhook.conf(5), on one line and without macros."""
+    text = (PROJECT / "docs/man/runhook.conf.5").read_text()
+    keys = {}
+    for section in re.split(r"^\.S[sh] ", text, flags=re.MULTILINE):
+        title = re.match(r"Section (\w+)", section)
+        items = re.split(r"^\.It Cm ", section, flags=re.MULTILINE)[1:] if title else []
+        for item in items:
+            words = re.sub(r"^\.[A-Z]\w ", "", item, flags=re.MULTILINE).split()
+            keys[title.group(1), words[0]] = " ".join(words[1:])
+    return keys
+
+
+def test_the_manual_has_every_key_and_default():
+    manual = keys_of_the_manual()
+    assert set(manual) == set(keys_of_the_program())
+    wrong = [(name, default) for name, default in fallbacks().items() if name not in IN_WORDS and
+             not re.search(rf"Default: {re.escape(default)}(?![\w/])", manual[name])]
+    assert not wrong
+
+
+def test_the_package_s_configuration_has_every_key_and_default():
+    values, section = {}, None
+    for line in (PROJECT / "packaging/runhook.conf").read_text().splitlines():
+        if found := re.match(r"#?\[(\w+)", line):
+            section = found.group(1)
+        elif found := re.match(r"#?(\w+) = (.+)", line):
+            key = found.group(1)
+            values[section, key] = values[section, key.removesuffix("_file")] = found.group(2)
+    assert set(keys_of_the_program()) - set(values) == set()
+    wrong = {name: values[name] for name, default in fallbacks().items() if values[name] != default}
+    assert not wrong
+
+
 # -- commands and log -------------------------------------------------------------------------------
 
 
