@@ -24,6 +24,7 @@ static struct {
     size_t registrations_len;
     int64_t serial;
     bool rival_wins;
+    bool jobs_are_over;
 } estate;
 
 void
@@ -31,13 +32,19 @@ estate_reset(void)
 {
     estate.children_len = estate.registrations_len = 0;
     estate.serial = 0;
-    estate.rival_wins = false;
+    estate.rival_wins = estate.jobs_are_over = false;
 }
 
 void
 estate_let_rival_win(void)
 {
     estate.rival_wins = true;
+}
+
+void
+estate_end_jobs(void)
+{
+    estate.jobs_are_over = true;
 }
 
 const struct estate_child *
@@ -80,7 +87,8 @@ add_registration(struct estate_answer *answer, const char *body, size_t len)
     struct estate_registration *registration = &estate.registrations[estate.registrations_len];
 
     for (size_t i = 0; i < estate.registrations_len; i++) {
-        if (strcmp(estate.registrations[i].name, text_of(json, "name")) == 0) {
+        if (!estate.registrations[i].is_gone &&
+            strcmp(estate.registrations[i].name, text_of(json, "name")) == 0) {
             say(answer, 409, "{\"message\":\"Already exists\"}");
             cJSON_Delete(json);
             return;
@@ -88,6 +96,7 @@ add_registration(struct estate_answer *answer, const char *body, size_t len)
     }
     FUZZ_CHECK(estate.registrations_len < MOST);
     estate.registrations_len++;
+    registration->is_gone = false;
     registration->id = ++estate.serial;
     (void)snprintf(registration->name, sizeof registration->name, "%s", text_of(json, "name"));
     FUZZ_CHECK(registration->name[0] != '\0');
@@ -108,6 +117,54 @@ tell_run(struct estate_answer *answer, int64_t id)
                    "{\"id\":%" PRId64 ",\"status\":\"queued\",\"repository\":{\"id\":1},"
                    "\"head_repository\":{\"id\":%d}}",
                    id, id % 3 == 0 ? 2 : 1);
+}
+
+/* The registrations of a name; GitHub's filter compares in part, which ours must not rely on. */
+static void
+list_registrations(const char *name, struct estate_answer *answer)
+{
+    size_t name_len = strcspn(name, "&"), len = 0;
+    int total = 0;
+    char items[4096] = "";
+
+    for (size_t i = 0; i < estate.registrations_len; i++) {
+        const struct estate_registration *registration = &estate.registrations[i];
+
+        if (registration->is_gone || strncmp(registration->name, name, name_len) != 0)
+            continue;
+        len += (size_t)snprintf(items + len, sizeof items - len,
+                                "%s{\"id\":%" PRId64 ",\"name\":\"%s\",\"status\":\"offline\","
+                                "\"busy\":false}",
+                                total == 0 ? "" : ",", registration->id, registration->name);
+        FUZZ_CHECK(len < sizeof items);
+        total++;
+    }
+    answer->status = 200;
+    (void)snprintf(answer->body, sizeof answer->body, "{\"total_count\":%d,\"runners\":[%s]}",
+                   total, items);
+}
+
+static void
+delete_registration(int64_t id, struct estate_answer *answer)
+{
+    say(answer, 404, "{\"message\":\"Not Found\"}");
+    for (size_t i = 0; i < estate.registrations_len; i++) {
+        if (estate.registrations[i].id == id && !estate.registrations[i].is_gone) {
+            estate.registrations[i].is_gone = true;
+            say(answer, 204, "");
+        }
+    }
+}
+
+static void
+tell_job(int64_t id, struct estate_answer *answer)
+{
+    answer->status = 200;
+    (void)snprintf(answer->body, sizeof answer->body,
+                   "{\"id\":%" PRId64 ",\"status\":\"%s\",\"conclusion\":%s,"
+                   "\"runner_id\":null,\"runner_name\":null}",
+                   id, estate.jobs_are_over ? "completed" : "queued",
+                   estate.jobs_are_over ? "\"cancelled\"" : "null");
 }
 
 static bool
@@ -154,6 +211,18 @@ ask_github(const struct estate_request *request, const char *path, struct estate
         say(answer, 200, "{\"id\":" ESTATE_INSTALLATION "}");
     } else if (is_post && ends_with(path, len, "/actions/runners/generate-jitconfig")) {
         add_registration(answer, request->body, request->body_len);
+    } else if (strstr(path, "/actions/runners?name=") != NULL) {
+        list_registrations(strstr(path, "?name=") + strlen("?name="), answer);
+    } else if (strcmp(request->method, "DELETE") == 0 &&
+               strstr(path, "/actions/runners/") != NULL) {
+        delete_registration(strtoll(strstr(path, "/runners/") + strlen("/runners/"), NULL, 10),
+                            answer);
+    } else if (strstr(path, "/actions/jobs/") != NULL) {
+        tell_job(strtoll(strstr(path, "/jobs/") + strlen("/jobs/"), NULL, 10), answer);
+    } else if (strstr(path, "/actions/runs?") != NULL) {
+        say(answer, 200, "{\"total_count\":0,\"workflow_runs\":[]}");
+    } else if (strstr(path, "/deliveries?") != NULL) {
+        say(answer, 200, "[]");
     } else if (runs != NULL) {
         tell_run(answer, strtoll(runs + strlen("/actions/runs/"), NULL, 10));
     } else {
@@ -224,7 +293,7 @@ add_child(const struct estate_request *request, const char *token, struct estate
 
         FUZZ_CHECK(json != NULL && estate.children_len < MOST);
         child = &estate.children[estate.children_len++];
-        child->is_rivals = false;
+        child->is_rivals = child->is_stopped = false;
         (void)snprintf(child->token, sizeof child->token, "%s", token);
         (void)snprintf(child->payload, sizeof child->payload, "%s", text_of(json, "Payload"));
         (void)snprintf(child->id, sizeof child->id, "github-runner/dispatch-%" PRId64 "-%08" PRIx64,
@@ -241,26 +310,51 @@ add_child(const struct estate_request *request, const char *token, struct estate
                    is_older ? "" : "5c7a3e90-77aa-4b1e-9f5e-000000000001");
 }
 
-static void
-tell_child(const char *escaped, struct estate_answer *answer)
+/* The child that a path names, in which the one character to be escaped is the slash; `*rest` is
+ * what follows the name. */
+static struct estate_child *
+child_at(const char *path, const char **rest)
 {
     for (size_t i = 0; i < estate.children_len; i++) {
-        const struct estate_child *child = &estate.children[i];
-        const char *slash = strchr(child->id, '/');
+        struct estate_child *child = &estate.children[i];
+        char escaped[ESTATE_NAME_CAP + 2];
+        int parent_len = (int)strcspn(child->id, "/");
 
-        /* The one character that is escaped is the slash. */
-        if (strncmp(escaped, child->id, (size_t)(slash - child->id)) == 0 &&
-            strncmp(escaped + (slash - child->id), "%2F", 3) == 0 &&
-            strncmp(escaped + (slash - child->id) + 3, slash + 1, strlen(slash + 1)) == 0) {
-            answer->status = 200;
-            (void)snprintf(answer->body, sizeof answer->body,
-                           "{\"ID\":\"%s\",\"Status\":\"running\",\"Stop\":false,"
-                           "\"DispatchIdempotencyToken\":\"%s\",\"Payload\":\"%s\"}",
-                           child->id, child->token, child->payload);
-            return;
-        }
+        (void)snprintf(escaped, sizeof escaped, "%.*s%%2F%s", parent_len, child->id,
+                       child->id + parent_len + 1);
+        *rest = path + strlen(escaped);
+        if (begins(path, escaped) && strchr("?/", **rest) != NULL)
+            return child;
     }
-    say(answer, 404, "job not found");
+    return NULL;
+}
+
+static void
+ask_child(const struct estate_request *request, const char *path, struct estate_answer *answer)
+{
+    const char *rest;
+    struct estate_child *child = child_at(path, &rest);
+
+    if (child == NULL) {
+        say(answer, 404, "job not found");
+    } else if (strcmp(request->method, "DELETE") == 0) {
+        child->is_stopped = true;
+        say(answer, 200, "{\"EvalID\":\"5c7a3e90-77aa-4b1e-9f5e-000000000002\"}");
+    } else if (begins(rest, "/allocations")) {
+        answer->status = 200;
+        (void)snprintf(answer->body, sizeof answer->body,
+                       "[{\"ClientStatus\":\"%s\",\"CreateIndex\":1,\"TaskStates\":{}}]",
+                       child->is_stopped ? "complete" : "running");
+    } else if (begins(rest, "/evaluations")) {
+        say(answer, 200, "[]");
+    } else {
+        answer->status = 200;
+        (void)snprintf(answer->body, sizeof answer->body,
+                       "{\"ID\":\"%s\",\"Status\":\"%s\",\"Stop\":%s,"
+                       "\"DispatchIdempotencyToken\":\"%s\",\"Payload\":\"%s\"}",
+                       child->id, child->is_stopped ? "dead" : "running",
+                       child->is_stopped ? "true" : "false", child->token, child->payload);
+    }
 }
 
 static void
@@ -272,8 +366,10 @@ list_children(struct estate_answer *answer)
     len += (size_t)snprintf(answer->body, sizeof answer->body, "[");
     for (size_t i = 0; i < estate.children_len; i++) {
         len += (size_t)snprintf(answer->body + len, sizeof answer->body - len,
-                                "%s{\"ID\":\"%s\",\"Status\":\"running\",\"Stop\":false}",
-                                i == 0 ? "" : ",", estate.children[i].id);
+                                "%s{\"ID\":\"%s\",\"Status\":\"%s\",\"Stop\":%s}",
+                                i == 0 ? "" : ",", estate.children[i].id,
+                                estate.children[i].is_stopped ? "dead" : "running",
+                                estate.children[i].is_stopped ? "true" : "false");
     }
     (void)snprintf(answer->body + len, sizeof answer->body - len, "]");
 }
@@ -294,7 +390,7 @@ ask_nomad(const struct estate_request *request, const char *path, struct estate_
                        token + strlen(key));
         add_child(request, copy, answer);
     } else if (strncmp(path, job, strlen(job)) == 0) {
-        tell_child(path + strlen(job), answer);
+        ask_child(request, path + strlen(job), answer);
     } else {
         say(answer, 404, "nothing here");
     }

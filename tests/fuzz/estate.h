@@ -48,6 +48,9 @@ void estate_ask(const struct estate_request *request, struct estate_answer *answ
 /* Another receiver, which was sent the same delivery, has dispatched for the next token first. */
 void estate_let_rival_win(void);
 
+/* From now on every job on GitHub is over, cancelled before any runner had it. */
+void estate_end_jobs(void);
+
 #define ESTATE_NAME_CAP 160
 
 /* A child of Nomad's: its id, and whose runner lives in it. */
@@ -57,12 +60,14 @@ struct estate_child {
     char runner[ESTATE_NAME_CAP];
     char payload[24 * 1024]; /* in base64 */
     bool is_rivals;
+    bool is_stopped;
 };
 
 /* A registration that was made with its name. */
 struct estate_registration {
     int64_t id;
     char name[ESTATE_NAME_CAP];
+    bool is_gone;
 };
 
 /* The n-th, from 0; NULL where there are no more. */

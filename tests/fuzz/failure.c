@@ -8,6 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit/auditor.h"
+#include "audit/discovery.h"
+#include "audit/redelivery.h"
+#include "audit/rollcall.h"
 #include "estate.h"
 #include "faults.h"
 #include "fuzz.h"
@@ -21,7 +25,10 @@
 #define ROUNDS 24
 #define ROUND_MS (10 * 60 * 1000)
 
-/* Dispatches while calls fail. */
+/* A runner is looked at every 30 seconds at first, and every eight minutes at last. */
+#define AUDIT_MS (60 * 1000)
+
+/* Dispatches, and audits, while calls fail. */
 #define FAULTY_STORIES 4
 
 struct trial {
@@ -32,6 +39,7 @@ struct trial {
     bool starts_amid;  /* it is started while calls fail, too */
     bool answers_amid; /* deliveries come while calls fail */
     bool asks_amid;    /* so does somebody who wants to see a page */
+    bool is_audited;   /* what was dispatched is followed to its end */
     bool died;
 };
 
@@ -225,6 +233,69 @@ check_supply(void)
         FUZZ_CHECK(count_runners("state <> 'gone' AND name", registration->name) == 1);
 }
 
+/* What follows a dispatch, all that is due: see do_next in dispatch/dispatcher.c. */
+static void
+follow_up(struct trial *trial, int most)
+{
+    static enum work_end (*const looks[])(const struct tools *) = {
+        rollcall_take, auditor_look, auditor_look_at_job, redelivery_look, discovery_look};
+
+    for (size_t i = 0; i < sizeof looks / sizeof looks[0]; i++) {
+        for (int left = most; left > 0 && looks[i](&trial->receiver.tools) == WORK_DONE; left--)
+            continue;
+    }
+}
+
+/* The job was cancelled, and no event tells of it: the audit has to learn it, while calls fail. */
+static void
+audit_amid(struct trial *trial)
+{
+    estate_end_jobs();
+    for (int i = 0; i < FAULTY_STORIES; i++) {
+        trial->receiver.rests = 0;
+        trial->receiver.rests_allowed = 20;
+        faults_begin();
+        follow_up(trial, 2);
+        (void)faults_end();
+        receiver_check_log(&trial->receiver);
+        if (trial->receiver.rests > trial->receiver.rests_allowed) {
+            trial->died = true;
+            start_again(trial);
+        }
+        receiver_check_ledger(true);
+        moment_pass(AUDIT_MS);
+    }
+    trial->receiver.rests_allowed = trial->receiver.rests = 0;
+}
+
+static int64_t
+count_supply(void)
+{
+    const struct estate_registration *registration;
+    const struct estate_child *child;
+    int64_t count = receiver_number("SELECT count(*) FROM runner WHERE state <> 'gone'");
+
+    for (size_t i = 0; (child = estate_child(i)) != NULL; i++)
+        count += !child->is_stopped && !child->is_rivals;
+    for (size_t i = 0; (registration = estate_registration(i)) != NULL; i++)
+        count += !registration->is_gone;
+    return count;
+}
+
+/* With no job that waits or runs, no runner is left, in Nomad, on GitHub or in the ledger. */
+static void
+drain(struct trial *trial)
+{
+    for (int round = 0; round < ROUNDS && count_supply() > 0; round++) {
+        follow_up(trial, 20);
+        receiver_check_log(&trial->receiver);
+        receiver_check_ledger(true);
+        moment_pass(ROUND_MS);
+    }
+    if (count_supply() > 0)
+        fuzz_failed("no runner outlives its job", __FILE__, __LINE__);
+}
+
 void
 failure_try(uint64_t seed, const void *body, size_t len)
 {
@@ -245,6 +316,7 @@ failure_try(uint64_t seed, const void *body, size_t len)
     trial.starts_amid = faults_draw(4) == 0;
     trial.answers_amid = trial.starts_amid || faults_draw(2) == 0;
     trial.asks_amid = faults_draw(4) == 0;
+    trial.is_audited = body == NULL && faults_draw(2) == 0;
     start(&trial);
     if (trial.answers_amid)
         deliver(&trial);
@@ -257,6 +329,10 @@ failure_try(uint64_t seed, const void *body, size_t len)
     dispatch_amid(&trial);
     dispatch_well(&trial);
     check_supply();
+    if (trial.is_audited && receiver_number("SELECT count(*) FROM job") > 0) {
+        audit_amid(&trial);
+        drain(&trial);
+    }
     check_counts(&trial, trial.answers_amid ? 2 : 1);
     receiver_check_words();
     /* Nobody has said anything for which a job would be given up. */

@@ -1,8 +1,8 @@
 /*
- * A delivery and its dispatch while calls fail: memory, the disk and its locks, OpenSSL, libcurl,
- * and the requests to GitHub and Nomad. Whatever fails: no crash, leak, hang, lost job or secret
- * that is told; what was answered 202 is on disk; and once nothing fails any more, the same
- * delivery and the same job come right.
+ * A delivery, its dispatch and its runner's end while calls fail: memory, the disk and its locks,
+ * OpenSSL, libcurl, and the requests to GitHub and Nomad. Whatever fails: no crash, leak, hang,
+ * lost job or secret that is told; what was answered 202 is on disk; and once nothing fails any
+ * more, the same delivery and the same job come right.
  *
  * Input: eight bytes, the seed of what fails (see failure.h); the delivery's body, or nothing for
  * one that starts a runner. SPDX-License-Identifier: MIT
