@@ -265,6 +265,20 @@ refused(const struct nomad_config *config, const struct rh_secret *token,
     return false;
 }
 
+/* Whether a text may be the id of a child: our jobs have names of ASCII, and the rest is digits. It
+ * goes into the ledger, and into what people are shown. */
+static bool
+is_child_id(const char *text)
+{
+    size_t len = strnlen(text, CHILD_ID_MAX + 1);
+
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] <= ' ' || text[i] > '~')
+            return false;
+    }
+    return len > 0 && len <= CHILD_ID_MAX;
+}
+
 static bool
 read_dispatched(const struct http_reply *reply, struct nomad_dispatched *dispatched,
                 struct failure *failure)
@@ -274,7 +288,7 @@ read_dispatched(const struct http_reply *reply, struct nomad_dispatched *dispatc
     const char *eval = json_text(json, "EvalID");
     bool done = false;
 
-    if (child == NULL || child[0] == '\0' || strlen(child) > CHILD_ID_MAX) {
+    if (child == NULL || !is_child_id(child)) {
         (void)failure_garbage(failure, UPSTREAM_NOMAD,
                               "the answer has no DispatchedJobID: is [nomad] address Nomad's?");
     } else {

@@ -320,6 +320,10 @@ a_dispatch_is_tried(void **state)
         {{500, "No cluster leader", NULL}, false, false},
         {{500, "something else", NULL}, false, false},
         {{200, "{}", NULL}, false, false},
+        {{200, "{\"DispatchedJobID\":\"\"}", NULL}, false, false},
+        {{200, "{\"DispatchedJobID\":\"" ID "/dispatch-1-\\u001b[2J\"}", NULL}, false, false},
+        {{200, "{\"DispatchedJobID\":\"" ID "/dispatch-1-\xe2\x80\xae\"}", NULL}, false, false},
+        {{200, "{\"DispatchedJobID\":\"" ID "/dispatch-1-a b\"}", NULL}, false, false},
     };
     struct upstream_sample *sample = *state;
 
