@@ -21,6 +21,10 @@ from .support.waiting import SLOWNESS
 HUNDREDS = 600
 TEN_THOUSAND = 10_000
 
+# Each request of an attack is another local machine's: what nginx lets one address have is another
+# test's matter, and must not be used up for GitHub.
+ATTACKERS = (f"10.66.{n // 256 % 16}.{n % 256}" for n in itertools.count())
+
 
 class NginxWithRoom(NginxBehindProxy):
     worker_connections = TEN_THOUSAND + 1000
@@ -35,7 +39,10 @@ def edge(request, runhook_path):
     site = Site(runhook_path)
     site.configure("pool linux", max_runners=1)
     try:
-        yield site.serve(EDGES[request.param])
+        edge = site.serve(EDGES[request.param])
+        # One of them answers before all of lighttpd's have their threads.
+        site.wait_for_event(getattr(edge, "process_count", 1), event="listening")
+        yield edge
     finally:
         close_sites([site])
 
@@ -59,9 +66,9 @@ def connect(edge, data=b""):
 
 
 def request(delivery, *, method="POST", more=(), length=True, body=None, leave_out=(), close=True):
-    """A delivery from GitHub as bytes; `more` are header lines as they are."""
+    """A delivery as bytes; `more` are header lines as they are."""
     body = delivery.body if body is None else body
-    lines = [f"{method} {HOOK_PATH} HTTP/1.1", f"Host: {NAME}", f"{REAL_ADDRESS}: {GITHUB}"]
+    lines = [f"{method} {HOOK_PATH} HTTP/1.1", f"Host: {NAME}", f"{REAL_ADDRESS}: {next(ATTACKERS)}"]
     lines += [f"{name}: {value}" for name, value in delivery.headers().items()
               if name not in leave_out]
     lines += [f"Content-Length: {len(body)}"] if length else []
