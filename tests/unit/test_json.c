@@ -205,7 +205,7 @@ what_is_no_json_is_refused(void **state)
         const char *text;
         size_t len;
     } rows[] = {
-#define ROW(name, text) {name, text, sizeof text - 1}
+#define ROW(name, text) {name, text, sizeof(text) - 1}
         ROW("a NUL for a blank", "{\0}"),
         ROW("a control character for a blank", "{\x01}"),
         ROW("a control character in a text", "{\"a\":\"\x1b[2J\"}"),
