@@ -134,7 +134,9 @@ read_outlook(struct ledger_txn *txn, const struct view_ask *ask, struct view_job
                               .github = view->gates[1],
                               .pool_runners = pool->runners,
                               .pool_pending = pool->pending};
-    struct buffer words = BUFFER_INIT(OUTLOOK_MAX);
+    char bytes[OUTLOOK_MAX + 1] = "";
+    /* Of one that is too long the beginning stays, and takes no memory before it is kept. */
+    struct buffer words = {.bytes = bytes, .cap = sizeof bytes, .max = OUTLOOK_MAX};
     enum ledger_error error = job->job.runner == NULL
                                   ? LEDGER_NOT_FOUND
                                   : overview_runner(txn, job->job.runner, &story.runner);
@@ -143,12 +145,9 @@ read_outlook(struct ledger_txn *txn, const struct view_ask *ask, struct view_job
     if (error != LEDGER_OK && error != LEDGER_NOT_FOUND)
         return error;
     job_outlook(ask->config, &story, &words);
-    words.failed = false; /* one that is cut tells more than none */
-    job->outlook = buffer_take(&words);
-    if (job->outlook == NULL)
-        return LEDGER_NO_MEMORY;
-    escape_trim(job->outlook);
-    return LEDGER_OK;
+    escape_trim(bytes);
+    job->outlook = strdup(bytes);
+    return job->outlook == NULL ? LEDGER_NO_MEMORY : LEDGER_OK;
 }
 
 static enum ledger_error
