@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+# A shell has what it starts in the background ignore SIGINT, and so would all that the tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 PROJECT = Path(__file__).resolve().parent.parent
 TEST_TIMEOUT_S = 120
 

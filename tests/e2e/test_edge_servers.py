@@ -18,6 +18,7 @@ from .support.edges import (BEHIND_BALANCER, BEHIND_PROXY, BEHIND_REVERSE_PROXY,
                             is_runhooks, post_at_once)
 from .support.fastcgi_server import Restarted
 from .support.fronts import HOOK_PATH
+from .support.processes import children_of
 from .support.waiting import wait_until
 
 
@@ -85,11 +86,19 @@ class TestBeforeTheAddressesAreKnown:
             # GitHub's, once they are known, and local ones are not counted.
             edge.fetch_addresses()
             edge.web.send(signal.SIGHUP)
-            wait_until(lambda: edge.deliver_from(STRANGER, ping()).status == 403, "the list")
+            wait_until(lambda: takes_nothing_new(edge), "the workers of before are ending")
+            assert edge.deliver_from(STRANGER, ping()).status == 403
             for address in (GITHUB, "127.0.0.1"):
                 for _ in range(5):
                     begin(edge, stack, address)
                 assert edge.deliver_from(address, ping()).status == 200
+
+
+def takes_nothing_new(edge):
+    """Whether an nginx that was told to reload has its new workers, and the old ones, which have
+    connections still, take no more."""
+    titles = [Path(f"/proc/{worker}/cmdline").read_bytes() for worker in children_of(edge.web.pid)]
+    return len(titles) == 2 and any(b"shutting down" in title for title in titles)
 
 
 def begin(edge, stack, address):

@@ -176,19 +176,20 @@ class TestWhatWaits:
 
 
 def test_a_request_in_hand_ends_as_it_began(site):
-    """Under the secret and the pools that were there when it came."""
+    """Under the secret and the pools that were there when it had come."""
     process = site.serve_socket()
     delivery = workflow_job()
     with site.fastcgi(process) as connection:
-        connection.begin(params_for(headers=delivery.headers(), content_length=len(delivery.body)))
-        connection.stdin(delivery.body[:1000])
-        connection.wait_until_read()
-        site.secret_file("webhook-secret", NEW_SECRET)
-        site.config["pool renamed"] = site.config.pop("pool linux")
-        site.write_config()
-        site.reload(process)
-        connection.stdin(delivery.body[1000:])
-        connection.end_stdin()
+        with site.locked_ledger():  # for which its answer waits
+            connection.begin(
+                params_for(headers=delivery.headers(), content_length=len(delivery.body)))
+            connection.stdin(delivery.body)
+            connection.end_stdin()
+            connection.wait_until_read()
+            site.secret_file("webhook-secret", NEW_SECRET)
+            site.config["pool renamed"] = site.config.pop("pool linux")
+            site.write_config()
+            site.reload(process)
         answer = connection.read_answer()
     assert (answer.status, answer.json["pool"]) == (202, "linux")
     assert poster(site, process)(ping(WEBHOOK_SECRET)).status == 403
