@@ -1,6 +1,7 @@
 """What a process cost: its CPU time and its memory, as the kernel counts them."""
 
 import os
+import time
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -56,3 +57,12 @@ def unique_kib(pids):
             if line.startswith(("Private_Clean:", "Private_Dirty:")):
                 total += int(line.split()[1])
     return total
+
+
+def wait_until_idle(pids, idle_s=0.3, at_most_s=30):
+    """Waits until what an answer left to do is done, so that it is not counted against the next."""
+    until = time.monotonic() + at_most_s
+    before_s = None
+    while (now_s := cpu_s(pids)) != before_s and time.monotonic() < until:
+        before_s = now_s
+        time.sleep(idle_s)

@@ -168,6 +168,7 @@ class Bench:
         result = send(front, path, requests, self.next_id, options.get("kind", "signed"))
         self.next_id += requests
         assert result["statuses"] == {options.get("status", "202"): requests}, result
+        measure.wait_until_idle([front.backend.pid])
         return result
 
     def close(self):
