@@ -19,6 +19,8 @@
 
 struct codec {
     int fd;
+    request_waits waits;
+    void *waits_arg;
 };
 
 static const char *
@@ -47,12 +49,14 @@ open_file(struct codec *codec)
 }
 
 struct codec *
-codec_new(void)
+codec_new(request_waits waits, void *arg)
 {
     struct codec *codec = calloc(1, sizeof *codec);
 
     if (codec == NULL)
         return NULL;
+    codec->waits = waits;
+    codec->waits_arg = arg;
     if (!open_file(codec)) {
         int error = errno;
 
@@ -117,7 +121,11 @@ codec_answer(struct codec *codec, const struct webhook *webhook, const struct bu
     struct buffer response = BUFFER_INIT(ANSWER_RESPONSE_MAX);
     const off_t end = (off_t)request->len;
     FCGX_Request fcgx;
-    const struct request source = {.source = &fcgx, .variable = param, .read = read_stdin};
+    const struct request source = {.source = &fcgx,
+                                   .variable = param,
+                                   .read = read_stdin,
+                                   .waits = codec->waits,
+                                   .waits_arg = codec->waits_arg};
     bool done;
 
     /* What an earlier request has left behind this one's end is never read: libfcgi stops where the

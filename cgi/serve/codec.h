@@ -15,8 +15,9 @@ struct codec;
 /* The most that the records of an answer come to. */
 #define CODEC_ANSWER_MAX (ANSWER_RESPONSE_MAX + 64 * 1024)
 
-/* NULL, with errno, where there is no memory or no descriptor. */
-struct codec *codec_new(void);
+/* `waits`, with `arg`, is told when an answer waits. NULL, with errno, where there is no memory or
+ * no descriptor. */
+struct codec *codec_new(request_waits waits, void *arg);
 void codec_free(struct codec *codec);
 
 /*

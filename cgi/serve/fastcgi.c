@@ -4,7 +4,12 @@
  * Each connection at rest is known to epoll as one-shot: exactly one thread is woken for it, takes
  * what has come, and gives it back unless that was the request's end. Only a whole request holds a
  * thread, for as long as its answer takes: a peer that is slow, or silent, or does not take its
- * answer, holds none. SPDX-License-Identifier: MIT
+ * answer, holds none.
+ *
+ * As many threads as there are processors have a turn: they wait for events, and do what these
+ * bring. One whose answer has to wait for the disk passes its turn on to the next thread, and takes
+ * another once it has answered. More threads at work than processors would only take each other's
+ * place. SPDX-License-Identifier: MIT
  */
 #include "serve/fastcgi.h"
 
@@ -13,6 +18,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,12 +50,13 @@
 /* What happens by the thousand in a flood is logged as a number, so often at most. */
 #define LOSSES_EVERY_MS (60 * 1000)
 
-#define JOIN_MS 50
+#define TURNS_MIN 2
 
 struct server_thread {
     struct fastcgi *fastcgi;
     pthread_t thread;
     struct codec *codec;
+    bool has_turn;
     char room[ROOM_LEN];
 };
 
@@ -65,6 +72,7 @@ struct fastcgi {
     _Atomic int64_t stop_until_ms;  /* when requests that are not whole are given up */
     atomic_bool exhausted;          /* no descriptor was left, since that was last logged */
     int64_t losses_after_ms;        /* fastcgi_tick's */
+    sem_t turns;                    /* that are free */
     struct roster *roster;
     struct server_thread *threads;
     size_t threads_len; /* running */
@@ -233,6 +241,33 @@ drain(struct server_thread *self)
     }
 }
 
+static void
+take_turn(struct server_thread *self)
+{
+    while (!self->has_turn)
+        self->has_turn = sem_wait(&self->fastcgi->turns) == 0;
+}
+
+static void
+pass_turn(void *arg)
+{
+    struct server_thread *self = arg;
+
+    if (self->has_turn)
+        (void)sem_post(&self->fastcgi->turns);
+    self->has_turn = false;
+}
+
+/* How many threads have a turn at once. Two at least: what they do beside waiting for the ledger,
+ * as writing the log, may take its time as well. */
+static unsigned int
+count_turns(void)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return processors > TURNS_MIN ? (unsigned int)processors : TURNS_MIN;
+}
+
 static void *
 serve(void *arg)
 {
@@ -241,9 +276,11 @@ serve(void *arg)
 
     /* One event at a time: a second would wait behind the first while another thread is free. */
     while (!atomic_load(&self->fastcgi->stopping)) {
+        take_turn(self);
         if (epoll_wait(self->fastcgi->epoll_fd, &event, 1, -1) == 1)
             serve_event(self, &event);
     }
+    pass_turn(self); /* for the next to see that it is over */
     drain(self);
     return NULL;
 }
@@ -268,7 +305,7 @@ start_threads(struct fastcgi *fastcgi)
         struct server_thread *thread = &fastcgi->threads[fastcgi->threads_len];
 
         thread->fastcgi = fastcgi;
-        thread->codec = codec_new();
+        thread->codec = codec_new(pass_turn, thread);
         if (thread->codec == NULL || pthread_create(&thread->thread, NULL, serve, thread) != 0) {
             codec_free(thread->codec);
             break;
@@ -293,6 +330,7 @@ fastcgi_start(const struct webhook *webhook, int listen_fd, fastcgi_answered ans
                                 .epoll_fd = epoll_create1(EPOLL_CLOEXEC),
                                 .stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
                                 .roster = roster_new()};
+    (void)sem_init(&fastcgi->turns, 0, count_turns());
     /* Non-blocking: the connection that woke several threads, or processes, is one's. */
     if (fastcgi->epoll_fd < 0 || fastcgi->stop_fd < 0 || fastcgi->roster == NULL || flags < 0 ||
         FCGX_Init() != 0 || fcntl(listen_fd, F_SETFL, flags | O_NONBLOCK) != 0 ||
@@ -354,6 +392,7 @@ fastcgi_stop(struct fastcgi *fastcgi, int64_t deadline_ms)
     if (fastcgi->epoll_fd >= 0)
         (void)close(fastcgi->epoll_fd);
     roster_free(fastcgi->roster);
+    (void)sem_destroy(&fastcgi->turns);
     free(fastcgi->threads);
     free(fastcgi);
 }

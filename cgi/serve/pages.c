@@ -152,8 +152,10 @@ pages_answer(const struct pages_source *source, const struct request *request,
         if (len != strlen(pages[i].name) || memcmp(segment, pages[i].name, len) != 0)
             continue;
         setup = current_take(source->setups);
-        if (pages[i].is_public || admit(&setup->config->server, request, answer))
+        if (pages[i].is_public || admit(&setup->config->server, request, answer)) {
+            request_wait(request);
             pages[i].write(source, setup, answer);
+        }
         current_return(source->setups, setup);
         return true;
     }

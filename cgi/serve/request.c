@@ -9,6 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+void
+request_wait(const struct request *request)
+{
+    if (request->waits != NULL)
+        request->waits(request->waits_arg);
+}
+
 /* GitHub's own cap is 25 MB; what is more than this is not read to its end. */
 #define DRAIN_MAX ((size_t)64 * 1024 * 1024)
 #define CHUNK (16 * 1024)

@@ -15,11 +15,19 @@ typedef const char *(*request_variable)(const void *source, const char *name);
 /* Reads up to `cap` bytes of the body. 0 at its end, -1 where the connection broke. */
 typedef int (*request_read)(void *source, char *bytes, size_t cap);
 
+/* Told that from now on the answer waits for the disk, or takes long. */
+typedef void (*request_waits)(void *arg);
+
 struct request {
     void *source;
     request_variable variable;
     request_read read;
+    request_waits waits; /* NULL: it is nobody's concern */
+    void *waits_arg;
 };
+
+/* Tells who handed the request over that it waits. */
+void request_wait(const struct request *request);
 
 enum body_end {
     BODY_WHOLE,

@@ -128,12 +128,13 @@ apply(struct ledger_txn *txn, void *arg)
 
 /* Brings a verdict into the ledger. Only what is on disk is answered 202. */
 static void
-record(const struct webhook *webhook, struct news *news, const struct verdict *verdict,
-       struct answer *answer)
+record(const struct webhook *webhook, const struct request *request, struct news *news,
+       const struct verdict *verdict, struct answer *answer)
 {
     const struct job_report *report = &news->report;
     struct rh_reason reason;
 
+    request_wait(request);
     if (ledger_write(webhook->ledger, apply, news, &reason) != LEDGER_OK) {
         answer_set(answer, OUTCOME_UNAVAILABLE, "not taken, since it could not be stored: %s",
                    reason.text);
@@ -164,7 +165,7 @@ take_delivery(const struct webhook *webhook, const struct config *config,
         return;
     news.report = tools_report(config, &delivery->job, verdict.event, verdict.pool, guid);
     find_hook(request, &delivery->job, place, &news.hook);
-    record(webhook, &news, &verdict, answer);
+    record(webhook, request, &news, &verdict, answer);
 }
 
 static void

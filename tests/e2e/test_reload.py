@@ -186,6 +186,8 @@ def test_a_request_in_hand_ends_as_it_began(site):
             connection.stdin(delivery.body)
             connection.end_stdin()
             connection.wait_until_read()
+            for _ in range(20):  # while these come and go it has come to the ledger
+                assert poster(site, process)(ping()).status == 200
             site.secret_file("webhook-secret", NEW_SECRET)
             site.config["pool renamed"] = site.config.pop("pool linux")
             site.write_config()
