@@ -39,8 +39,7 @@ const struct pool *pool_serving_json(const struct config *config, const char *la
                                      const char *repository, bool is_private);
 
 /* Whether a runner of a pool has all the labels of a JSON array, as the ledger keeps them. False,
- * and
- * `*has` too, when out of memory. */
+ * and `*has` too, when out of memory. */
 bool pool_has_labels(const struct pool *pool, const char *labels, bool *has);
 
 /* Whether a runner of the pool of this name has all the labels of a JSON array: GitHub may give it
