@@ -13,9 +13,9 @@
 
 #define CHILD_ID_MAX 512
 
-/* So much of a secret, or of the body, in Nomad's words, is too much: see quote_secret. */
+/* So much of a secret in Nomad's words is too much: see quote_secret. Of a payload in base64 it is
+ * six bytes. */
 #define SECRET_WINDOW 8
-#define BODY_WINDOW 32
 
 struct nomad {
     const struct nomad_config *config;
@@ -165,8 +165,29 @@ classify_500(const char *text)
     return FAILURE_NOMAD_ODD;
 }
 
-/* Appends what Nomad said, unless it repeats what is not for a log. A window of the body may be
- * longer: job and key names in it are quoted rightly. */
+/* Where a dispatch's body has its payload, which has the credential in it. What the body says
+ * beside it, Nomad may repeat: the names of meta keys that a job does not take. */
+static struct quote_secret
+payload_of(const struct nomad_call *call)
+{
+    static const char before[] = "\"Payload\":\"";
+    struct quote_secret payload = {.window = SECRET_WINDOW};
+    const char *found, *end;
+
+    if (call->body == NULL)
+        return payload;
+    found = memmem(call->body, call->body_len, before, sizeof before - 1);
+    if (found == NULL)
+        return payload;
+    payload.bytes = found + sizeof before - 1;
+    payload.len = call->body_len - (size_t)(payload.bytes - call->body);
+    end = memchr(payload.bytes, '"', payload.len);
+    if (end != NULL)
+        payload.len = (size_t)(end - payload.bytes);
+    return payload;
+}
+
+/* Appends what Nomad said, unless it repeats what is not for a log. */
 static void
 quote(const struct nomad_config *config, const struct rh_secret *token,
       const struct nomad_call *call, const struct http_reply *reply, struct buffer *out)
@@ -184,8 +205,7 @@ quote(const struct nomad_config *config, const struct rh_secret *token,
                                              .window = SECRET_WINDOW};
         len++;
     }
-    secrets[len] =
-        (struct quote_secret){.bytes = call->body, .len = call->body_len, .window = BODY_WINDOW};
+    secrets[len] = payload_of(call);
     (void)quote_add(out, buffer_text(&reply->body), secrets, len + 1);
 }
 

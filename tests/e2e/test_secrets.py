@@ -1,6 +1,7 @@
 """Secrets come in and do not go out. Every test ends in a search for them (Site.close); here are
 the ways out that the others do not take."""
 
+import base64
 import os
 import resource
 import signal
@@ -62,6 +63,33 @@ def test_an_answer_that_quotes_the_payload(site):
     delivery = workflow_job()
     assert site.front.post(delivery).status == 202
     site.wait_for_dispatch(delivery)
+
+
+def test_an_answer_that_quotes_a_piece_of_the_payload_as_it_was_sent(site):
+    """Nomad is sent it in base64, in which a token looks in three ways: by where it begins."""
+    first = workflow_job()
+    assert site.serve("nginx").post(first).status == 202
+    _, child = site.wait_for_dispatch(first)
+    token = child.json()["token"].encode()
+    pieces = [base64.b64encode(bytes(ahead) + token)[4:20].decode() for ahead in range(3)]
+    site.nomad.faults.add(Answer(500, "unmarshal error near " + ", ".join(pieces)), times=2)
+    delivery = workflow_job()
+    assert site.front.post(delivery).status == 202
+    wait_until(lambda: site.jobs()[delivery.id]["last_error"], "the error is in the ledger")
+    error = site.jobs()[delivery.id]["last_error"]
+    assert "withheld" in error
+    assert not [piece for piece in pieces if piece[4:12] in error]
+    site.wait_for_dispatch(delivery)
+
+
+def test_an_answer_that_names_a_meta_key_is_quoted(site):
+    """What a person has to act on, though it stands in what was sent."""
+    words = "Dispatch request included unpermitted metadata keys: [REPO_FULL_NAME REPO_SHORT_NAME]"
+    site.nomad.faults.add(Answer(500, words))
+    delivery = workflow_job()
+    assert site.serve("nginx").post(delivery).status == 202
+    wait_until(lambda: site.jobs()[delivery.id]["last_error"], "the error is in the ledger")
+    assert "[REPO_FULL_NAME REPO_SHORT_NAME]" in site.jobs()[delivery.id]["last_error"]
 
 
 def test_secrets_in_the_configuration_itself(site):

@@ -383,10 +383,24 @@ ask_runs(struct failure *failure)
     return done;
 }
 
+#define PAYLOAD "eyJ0b2tlbiI6IlNFQ1JFVENBTkFSWSJ9" /* {"token":"SECRETCANARY"} */
+
+/* Eight bytes in a row of a payload that has a credential in it are too much in a message. */
+static void
+check_no_payload(const char *text)
+{
+    char piece[9] = {0};
+
+    for (size_t at = 0; at + 8 < sizeof PAYLOAD; at++) {
+        memcpy(piece, PAYLOAD + at, 8);
+        FUZZ_CHECK(strstr(text, piece) == NULL);
+    }
+}
+
 static bool
 ask_dispatch(struct failure *failure)
 {
-    static const char body[] = "{\"Payload\":\"eyJ0b2tlbiI6IlNFQ1JFVENBTkFSWSJ9\"}";
+    static const char body[] = "{\"Payload\":\"" PAYLOAD "\"}";
     const struct nomad_order order = {.job = "ci",
                                       .idempotency_token = "7.1",
                                       .body = body,
@@ -396,9 +410,10 @@ ask_dispatch(struct failure *failure)
     bool done = nomad_dispatch(client.nomad, &order, &dispatched, failure);
 
     FUZZ_CHECK(done == (dispatched.child != NULL));
-    FUZZ_CHECK(done || strstr(failure->text.text, "ZWNSRVRDQU5BUlki") == NULL);
     if (done)
         FUZZ_CHECK(fuzz_is_plain(dispatched.child) && strchr(dispatched.child, ' ') == NULL);
+    else
+        check_no_payload(failure->text.text);
     nomad_dispatched_fini(&dispatched);
     return done;
 }

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cjson/cJSON.h>
 #include <curl/curl.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -145,15 +146,40 @@ receiver_prepare(void)
 /* -- What is true of texts ----------------------------------------------------------------------
  */
 
+#define SECRETS (sizeof secrets / sizeof secrets[0])
+static const char *const secrets[] = {
+    RECEIVER_SECRET,   ESTATE_GITHUB_TOKEN, ESTATE_NOMAD_TOKEN,       ESTATE_REGISTRATION_TOKEN,
+    ESTATE_JIT_CONFIG, ESTATE_JWT,          ESTATE_INSTALLATION_TOKEN};
+
+/* Which of them deliveries have said themselves, since the ledger was empty: a fuzzer reads them
+ * out of the comparisons here, and puts them into a job's name. */
+static bool is_said[SECRETS];
+
+static void
+forget_said(void)
+{
+    memset(is_said, 0, sizeof is_said);
+}
+
+static void
+note_said(const void *body, size_t len)
+{
+    cJSON *json = memchr(body, '\\', len) == NULL ? NULL : cJSON_ParseWithLength(body, len);
+    char *unescaped = json == NULL ? NULL : cJSON_PrintUnformatted(json);
+
+    for (size_t i = 0; i < SECRETS; i++) {
+        is_said[i] = is_said[i] || memmem(body, len, secrets[i], strlen(secrets[i])) != NULL ||
+                     (unescaped != NULL && strstr(unescaped, secrets[i]) != NULL);
+    }
+    cJSON_free(unescaped);
+    cJSON_Delete(json);
+}
+
 static void
 check_no_secret(const char *text)
 {
-    static const char *const secrets[] = {
-        RECEIVER_SECRET,   ESTATE_GITHUB_TOKEN, ESTATE_NOMAD_TOKEN,       ESTATE_REGISTRATION_TOKEN,
-        ESTATE_JIT_CONFIG, ESTATE_JWT,          ESTATE_INSTALLATION_TOKEN};
-
-    for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++)
-        FUZZ_CHECK(strstr(text, secrets[i]) == NULL);
+    for (size_t i = 0; i < SECRETS; i++)
+        FUZZ_CHECK(is_said[i] || strstr(text, secrets[i]) == NULL);
 }
 
 static bool watches_blame;
@@ -375,6 +401,7 @@ receiver_open(struct receiver *receiver, bool anew)
         bool was_on = faults_end();
 
         remove_ledger();
+        forget_said();
         copy_file(template_path, ledger_path);
         (void)unlink(log_path);
         if (was_on)
@@ -547,6 +574,7 @@ receiver_deliver(struct receiver *receiver, const struct receiver_delivery *deli
     }
     (void)snprintf(source.length, sizeof source.length, "%zu", source.body_len);
     sign(&source);
+    note_said(delivery->body, delivery->len);
     if (was_on)
         faults_begin();
 
@@ -807,6 +835,7 @@ receiver_forget(void)
 
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++)
         FUZZ_CHECK(!next_row(ask(tables[i])));
+    forget_said();
 }
 
 int
