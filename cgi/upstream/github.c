@@ -244,7 +244,8 @@ github_repository_path(struct buffer *path, const char *repository, char place[P
     return github_path(path, place, failure);
 }
 
-/* Who watches is told what an answer says of the account's limits. */
+/* Who watches is told what an answer says of the account's limits; of what is asked without one,
+ * the limits are this machine's. */
 static void
 tell_limit(const struct github *github, const struct account *account,
            const struct http_reply *reply)
@@ -252,7 +253,7 @@ tell_limit(const struct github *github, const struct account *account,
     const struct upstream_observer *observer = github->origin.observer;
     char section[ACCOUNT_SECTION_CAP];
 
-    if (observer != NULL && reply->tells_limit)
+    if (observer != NULL && account != NULL && reply->tells_limit)
         observer->limited(account_section(account, section), &reply->limit, observer->arg);
 }
 
