@@ -218,7 +218,8 @@ rest_for(struct dispatcher *dispatcher, int64_t rest_ms)
 static bool
 rest_a_moment(void *arg)
 {
-    struct dispatcher *dispatcher = arg;
+    const struct worker *worker = arg;
+    struct dispatcher *dispatcher = worker->dispatcher;
 
     return rest_for(dispatcher, LEDGER_REST_MS) &&
            clock_monotonic_ms() < atomic_load(&dispatcher->deadline);
@@ -227,12 +228,38 @@ rest_a_moment(void *arg)
 static void
 wake_for_job(void *arg)
 {
-    dispatcher_wake_for_job(arg);
+    const struct worker *worker = arg;
+
+    dispatcher_wake_for_job(worker->dispatcher);
 }
 
 static bool
-tools_init(struct dispatcher *dispatcher, const struct setup *setup, struct tools *tools)
+is_stopping(struct dispatcher *dispatcher)
 {
+    bool stopping;
+
+    (void)pthread_mutex_lock(&dispatcher->lock);
+    stopping = dispatcher->stopping;
+    (void)pthread_mutex_unlock(&dispatcher->lock);
+    return stopping;
+}
+
+/* Not with a setup that is no longer in force. */
+static bool
+may_go_on(void *arg)
+{
+    const struct worker *worker = arg;
+    struct dispatcher *dispatcher = worker->dispatcher;
+
+    return !is_stopping(dispatcher) && current_is(dispatcher->setups, worker->setup) &&
+           clock_monotonic_ms() < atomic_load(&dispatcher->deadline);
+}
+
+static bool
+tools_init(struct worker *worker, const struct setup *setup, struct tools *tools)
+{
+    struct dispatcher *dispatcher = worker->dispatcher;
+
     *tools = (struct tools){
         .config = setup->config,
         .limits = setup->limits,
@@ -247,7 +274,8 @@ tools_init(struct dispatcher *dispatcher, const struct setup *setup, struct tool
                            &dispatcher->deadline),
         .rest = rest_a_moment,
         .wake = wake_for_job,
-        .arg = dispatcher,
+        .goes_on = may_go_on,
+        .arg = worker,
     };
     return tools->github != NULL && tools->nomad != NULL;
 }
@@ -268,7 +296,7 @@ worker_equip(struct worker *worker)
     struct setup *setup = current_take(dispatcher->setups);
     struct tools tools;
 
-    if (!tools_init(dispatcher, setup, &tools)) {
+    if (!tools_init(worker, setup, &tools)) {
         tools_fini(&tools);
         current_return(dispatcher->setups, setup);
         return false;

@@ -7,7 +7,8 @@
 
 #include "work/tools.h"
 
-/* Takes up the next due job and does its steps. */
+/* Takes up the next due job and does its steps; then others, while they wait and the tools' goes_on
+ * is true. How the last one ended. */
 enum work_end story_tell(const struct tools *tools);
 
 #endif

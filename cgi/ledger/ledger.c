@@ -32,10 +32,8 @@
 
 /* One writer's place in the queue. It lives on that writer's stack until `done`. */
 struct pending {
-    ledger_work work;
-    void *arg;
-    enum ledger_error result;
-    struct rh_reason reason;
+    struct ledger_item *items;
+    size_t len;
     pthread_cond_t woken; /* done, or at the head of the queue */
     bool done;
     struct pending *next;
@@ -346,45 +344,70 @@ run_work(struct ledger_txn *txn, ledger_work work, void *arg, struct rh_reason *
 /* Runs one work within the open transaction, so that its failure undoes its own changes alone.
  * SQLITE_DONE, or why the transaction cannot be committed. */
 static int
-run_pending(struct ledger_txn *txn, struct pending *pending)
+run_item(struct ledger_txn *txn, struct ledger_item *item)
 {
     int code = txn_execute(txn, "SAVEPOINT work");
 
     if (code != SQLITE_DONE) {
-        pending->result = explain(txn, txn_error(code), &pending->reason);
+        item->result = explain(txn, txn_error(code), &item->reason);
         return SQLITE_DONE;
     }
-    pending->result = run_work(txn, pending->work, pending->arg, &pending->reason);
+    item->result = run_work(txn, item->work, item->arg, &item->reason);
     if (sqlite3_get_autocommit(txn->db) != 0)
         return SQLITE_DONE;
     /* Where its changes cannot be undone alone, they must not be committed with the others'. */
-    if (pending->result != LEDGER_OK)
+    if (item->result != LEDGER_OK)
         code = txn_execute(txn, "ROLLBACK TO work");
     return code == SQLITE_DONE ? txn_execute(txn, "RELEASE work") : code;
 }
 
-/* Runs the members of a batch. LEDGER_OK, or why there is nothing to commit. */
+/* Runs the works of one writer. LEDGER_OK, or why there is nothing to commit. */
 static enum ledger_error
-run_members(struct ledger_txn *txn, struct pending *batch, struct rh_reason *reason)
+run_pending(struct ledger_txn *txn, struct pending *pending, struct rh_reason *reason)
 {
-    for (struct pending *pending = batch; pending != NULL; pending = pending->next) {
-        int code = run_pending(txn, pending);
+    for (size_t i = 0; i < pending->len; i++) {
+        struct ledger_item *item = &pending->items[i];
+        int code = run_item(txn, item);
 
         if (code != SQLITE_DONE)
             return explain(txn, txn_error(code), reason);
         /* Some failures (a full disk, no memory) make SQLite end the whole transaction by itself.
          * Then a further savepoint would be one of its own, and be committed by its release. */
         if (sqlite3_get_autocommit(txn->db) != 0) {
-            *reason = pending->reason;
-            return pending->result > LEDGER_NOT_FOUND ? pending->result
-                                                      : explain(txn, LEDGER_FAILED, reason);
+            *reason = item->reason;
+            return item->result > LEDGER_NOT_FOUND ? item->result
+                                                   : explain(txn, LEDGER_FAILED, reason);
         }
     }
     return LEDGER_OK;
 }
 
-/* Runs a batch in one transaction. After it, every member has its result, and what is LEDGER_OK is
- * on disk. */
+/* Runs the members of a batch; the same. */
+static enum ledger_error
+run_members(struct ledger_txn *txn, struct pending *batch, struct rh_reason *reason)
+{
+    enum ledger_error error = LEDGER_OK;
+
+    for (struct pending *pending = batch; error == LEDGER_OK && pending != NULL;
+         pending = pending->next)
+        error = run_pending(txn, pending, reason);
+    return error;
+}
+
+/* Gives every work of a batch the same result. */
+static void
+fail_all(struct pending *batch, enum ledger_error error, const struct rh_reason *reason)
+{
+    for (struct pending *pending = batch; pending != NULL; pending = pending->next) {
+        for (size_t i = 0; i < pending->len; i++) {
+            pending->items[i].result = error;
+            pending->items[i].reason = *reason;
+        }
+    }
+}
+
+/* Runs a batch in one transaction. After it, every work has its result, and what is LEDGER_OK is on
+ * disk. */
 static enum ledger_error
 run_batch(struct ledger_txn *txn, struct pending *batch)
 {
@@ -399,10 +422,7 @@ run_batch(struct ledger_txn *txn, struct pending *batch)
         return LEDGER_OK;
     if (sqlite3_get_autocommit(txn->db) == 0)
         (void)txn_execute(txn, "ROLLBACK");
-    for (struct pending *pending = batch; pending != NULL; pending = pending->next) {
-        pending->result = error;
-        pending->reason = reason;
-    }
+    fail_all(batch, error, &reason);
     return error;
 }
 
@@ -437,17 +457,14 @@ fail_queued(struct ledger *ledger, const struct rh_reason *reason)
 {
     struct pending *batch = take_queue(ledger);
 
-    for (struct pending *pending = batch; pending != NULL; pending = pending->next) {
-        pending->result = LEDGER_BUSY;
-        pending->reason = *reason;
-    }
+    fail_all(batch, LEDGER_BUSY, reason);
     let_go(batch);
 }
 
-enum ledger_error
-ledger_write(struct ledger *ledger, ledger_work work, void *arg, struct rh_reason *reason)
+void
+ledger_write_all(struct ledger *ledger, struct ledger_item *items, size_t len)
 {
-    struct pending self = {.work = work, .arg = arg, .result = LEDGER_FAILED};
+    struct pending self = {.items = items, .len = len};
 
     (void)pthread_cond_init(&self.woken, NULL);
     (void)pthread_mutex_lock(&ledger->queue_lock);
@@ -466,16 +483,24 @@ ledger_write(struct ledger *ledger, ledger_work work, void *arg, struct rh_reaso
         (void)pthread_mutex_lock(&ledger->queue_lock);
         ledger->committing = false;
         if (is_busy)
-            fail_queued(ledger, &self.reason);
+            fail_queued(ledger, &items[0].reason);
         if (ledger->queue_head != NULL)
             (void)pthread_cond_signal(&ledger->queue_head->woken);
         let_go(batch);
     }
     (void)pthread_mutex_unlock(&ledger->queue_lock);
     (void)pthread_cond_destroy(&self.woken);
+}
+
+enum ledger_error
+ledger_write(struct ledger *ledger, ledger_work work, void *arg, struct rh_reason *reason)
+{
+    struct ledger_item item = {.work = work, .arg = arg};
+
+    ledger_write_all(ledger, &item, 1);
     if (reason != NULL)
-        *reason = self.reason;
-    return self.result;
+        *reason = item.reason;
+    return item.result;
 }
 
 enum ledger_error

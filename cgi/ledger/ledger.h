@@ -10,6 +10,7 @@
 #define LEDGER_LEDGER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <runhook/error.h>
@@ -62,6 +63,18 @@ typedef enum ledger_error (*ledger_work)(struct ledger_txn *txn, void *arg);
  */
 enum ledger_error ledger_write(struct ledger *ledger, ledger_work work, void *arg,
                                struct rh_reason *reason);
+
+/* One of several works that a writer has at once. */
+struct ledger_item {
+    ledger_work work;
+    void *arg;
+    enum ledger_error result; /* both are set */
+    struct rh_reason reason;  /* where the result is not LEDGER_OK */
+};
+
+/* Runs works in this order, one or more, in one transaction, and returns when they are on disk. As
+ * with ledger_write, one that fails undoes only what it wrote. */
+void ledger_write_all(struct ledger *ledger, struct ledger_item *items, size_t len);
 
 /* Runs `work`, which only reads, on a consistent view of the ledger. */
 enum ledger_error ledger_read(struct ledger *ledger, ledger_work work, void *arg,

@@ -134,12 +134,12 @@ find_full(struct ledger_txn *txn, const struct order_look *look, char **full)
 
 /* Of a claim that may ask GitHub nothing, whether all that a job j needs is at hand: ?2 is NULL for
  * one that may. */
-#define IS_PROVIDED_FOR                                                    \
-    "(?2 IS NULL OR EXISTS (SELECT 1 FROM json_each(?2) t"                 \
-    " WHERE t.value ->> 'pool' = j.pool"                                   \
-    " AND (t.value ->> 'repository') COLLATE NOCASE IN ('', j.repository)" \
-    " AND (t.value ->> 'owner') COLLATE NOCASE IN"                         \
-    " ('', substr(j.repository, 1, instr(j.repository, '/') - 1))))"
+#define IS_PROVIDED_FOR                                                        \
+    "(?2 IS NULL OR EXISTS (SELECT 1 FROM json_each(?2) t"                     \
+    " WHERE t.value ->> 'pool' = j.pool"                                       \
+    " AND ((t.value ->> 'place') COLLATE NOCASE IN ('repos/' || j.repository," \
+    " 'orgs/' || substr(j.repository, 1, instr(j.repository, '/') - 1))"       \
+    " OR t.value ->> 'place' LIKE 'enterprises/%')))"
 
 static enum ledger_error
 pick_by(struct statement *statement, const struct order_claim *claim, bool without_github,
@@ -378,6 +378,63 @@ order_is_due(struct ledger_txn *txn, void *arg)
     return code == SQLITE_DONE ? LEDGER_NOT_FOUND : txn_error(code);
 }
 
+/* Moves a runner on from where a dispatch finds it. An event that overtook the dispatch's answer
+ * may have moved it further: then its state stays. */
+static enum ledger_error
+advance(struct ledger_txn *txn, const struct order_step *step, enum runner_state state,
+        bool keep_lease)
+{
+    struct statement statement = txn_prepare(
+        txn, "UPDATE runner SET state = iif(state IN ('minting', 'sent')"
+             " OR (?2 = 'gone' AND state = 'retiring'), ?2, state),"
+             " github_id = iif(?7 > 0, ?7, github_id),"
+             " child = coalesce(?3, child), sent_at_ms = iif(?2 = 'sent', ?4, sent_at_ms),"
+             " changed_at_ms = ?4, audit_at_ms = iif(state = 'retiring', ?4, ?5), audits = 0,"
+             " lease_owner = iif(?6, lease_owner, NULL) WHERE name = ?1");
+
+    bind_text(&statement, step->order->runner);
+    bind_text(&statement, runner_state_text(state));
+    bind_text(&statement, state == RUNNER_GONE || state == RUNNER_RETIRING ? NULL : step->child);
+    bind_number(&statement, step->now_ms);
+    bind_number(&statement, step->audit_at_ms);
+    bind_number(&statement, keep_lease);
+    bind_number(&statement, step->github_id);
+    return txn_error(statement_step(&statement));
+}
+
+/* Whether the token that the order's runner registers with is at hand. */
+static enum ledger_error
+find_token(struct ledger_txn *txn, const struct order_claim *claim, const struct order *order,
+           bool *is_at_hand)
+{
+    struct statement statement = txn_prepare(
+        txn, "SELECT EXISTS (SELECT 1 FROM json_each(?1) t WHERE t.value ->> 'pool' = ?2"
+             " AND (t.value ->> 'place') = ?3 COLLATE NOCASE)");
+    int code;
+
+    *is_at_hand = false;
+    if (order->is_jit)
+        return LEDGER_OK;
+    bind_text(&statement, claim->tokens);
+    bind_text(&statement, order->pool);
+    bind_text(&statement, order->place);
+    code = statement_step(&statement);
+    if (code == SQLITE_ROW)
+        *is_at_hand = read_number(&statement) != 0;
+    return txn_error(code);
+}
+
+/* A dispatch that needs nothing more goes out right after the claim, so that is the mark that it
+ * may: see order_sent. */
+static enum ledger_error
+send_if_provided(struct ledger_txn *txn, const struct order_claim *claim, struct order *order)
+{
+    const struct order_step step = {.order = order, .now_ms = claim->now_ms};
+    enum ledger_error error = find_token(txn, claim, order, &order->is_sent);
+
+    return error == LEDGER_OK && order->is_sent ? advance(txn, &step, RUNNER_SENT, true) : error;
+}
+
 enum ledger_error
 order_claim(struct ledger_txn *txn, void *arg)
 {
@@ -406,6 +463,8 @@ order_claim(struct ledger_txn *txn, void *arg)
             error = assign(txn, claim, order);
         if (error == LEDGER_OK)
             error = lease(txn, claim, order);
+        if (error == LEDGER_OK)
+            error = send_if_provided(txn, claim, order);
         if (error == LEDGER_OK)
             error = take_turn(txn, order);
         if (error == LEDGER_OK)
@@ -472,30 +531,6 @@ learn_id(struct ledger_txn *txn, const char *runner, int64_t github_id)
 
     bind_text(&statement, runner);
     bind_number(&statement, github_id);
-    return txn_error(statement_step(&statement));
-}
-
-/* Moves a runner on from where a dispatch finds it. An event that overtook the dispatch's answer
- * may have moved it further: then its state stays. */
-static enum ledger_error
-advance(struct ledger_txn *txn, const struct order_step *step, enum runner_state state,
-        bool keep_lease)
-{
-    struct statement statement = txn_prepare(
-        txn, "UPDATE runner SET state = iif(state IN ('minting', 'sent')"
-             " OR (?2 = 'gone' AND state = 'retiring'), ?2, state),"
-             " github_id = iif(?7 > 0, ?7, github_id),"
-             " child = coalesce(?3, child), sent_at_ms = iif(?2 = 'sent', ?4, sent_at_ms),"
-             " changed_at_ms = ?4, audit_at_ms = iif(state = 'retiring', ?4, ?5), audits = 0,"
-             " lease_owner = iif(?6, lease_owner, NULL) WHERE name = ?1");
-
-    bind_text(&statement, step->order->runner);
-    bind_text(&statement, runner_state_text(state));
-    bind_text(&statement, state == RUNNER_GONE || state == RUNNER_RETIRING ? NULL : step->child);
-    bind_number(&statement, step->now_ms);
-    bind_number(&statement, step->audit_at_ms);
-    bind_number(&statement, keep_lease);
-    bind_number(&statement, step->github_id);
     return txn_error(statement_step(&statement));
 }
 

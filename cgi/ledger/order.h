@@ -5,7 +5,8 @@
  *        └──────┴─────> failed      back to the queue, to be tried again with the same runner
  *
  * Written before done: the runner's name is on disk before its credential is asked for, and `sent`
- * before the dispatch goes out, so that a crash at any instant leaves a name to look for.
+ * before the dispatch goes out, so that a crash at any instant leaves a name to look for. Where
+ * nothing has to be asked for, the two are one step.
  * SPDX-License-Identifier: MIT
  */
 #ifndef LEDGER_ORDER_H
@@ -32,6 +33,7 @@ struct order {
     char place[RUNNER_PLACE_CAP]; /* where it registers: see config/place.h */
     bool is_jit;                  /* with a just-in-time configuration */
     bool is_new;                  /* it was named just now: no earlier attempt made anything */
+    bool is_sent;                 /* it was claimed as sent: its credential is at hand */
     int64_t sent_before_ms;       /* when an earlier dispatch of it may have reached Nomad; or 0 */
 };
 
@@ -92,15 +94,14 @@ struct order_claim {
     int64_t content_per_minute; /* see ledger/budget.h */
     order_registers registers;  /* with its first argument; NULL: all in their repository */
     const void *config;
-    /* The jobs that need nothing of GitHub, since a registration token is at hand for them: a JSON
-     * array of {"pool": …, "repository": …, "owner": …}, of which the last two may be "" for
-     * any. */
+    /* Where nothing has to be asked of GitHub, since a registration token is at hand: a JSON array
+     * of {"pool": …, "place": …}, the latter as in struct order. */
     const char *tokens;
     struct order *out; /* set on LEDGER_OK; the caller ends it with order_fini */
 };
 /* Takes up the oldest waiting job that is due and whose pool has room, repositories in turn, under
  * a lease. LEDGER_NOT_FOUND where there is none. A runner that an earlier attempt named and may
- * have dispatched is taken again. */
+ * have dispatched is taken again. Where its token is at hand, order_sent is done with it. */
 enum ledger_error order_claim(struct ledger_txn *txn, void *arg);
 
 struct order_step {

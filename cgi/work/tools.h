@@ -35,7 +35,9 @@ struct tools {
     bool (*rest)(void *arg);
     /* There may be work for a thread that rests. */
     void (*wake)(void *arg);
-    void *arg; /* of both */
+    /* Whether another piece of work may be begun with these tools. */
+    bool (*goes_on)(void *arg);
+    void *arg; /* of all three */
 };
 
 /* How a piece of work ended. */

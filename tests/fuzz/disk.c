@@ -19,11 +19,18 @@ struct file {
 
 static sqlite3_vfs *system_vfs;
 static bool log_is_unsynced;
+static int log_syncs;
 
 bool
 disk_is_unsynced(void)
 {
     return log_is_unsynced;
+}
+
+int
+disk_log_syncs(void)
+{
+    return log_syncs;
 }
 
 static sqlite3_file *
@@ -78,8 +85,10 @@ file_sync(sqlite3_file *file, int flags)
 
     if (faults_strike(FAULT_DISK))
         return SQLITE_IOERR_FSYNC;
-    if (self->is_log)
+    if (self->is_log) {
         log_is_unsynced = false;
+        log_syncs++;
+    }
     (void)flags; /* the machine is not going to be switched off */
     return SQLITE_OK;
 }

@@ -13,4 +13,7 @@ void disk_install(void);
  * them. */
 bool disk_is_unsynced(void);
 
+/* How often such a log was synced so far: once a commit. */
+int disk_log_syncs(void);
+
 #endif

@@ -40,6 +40,8 @@ struct trial {
     bool answers_amid; /* deliveries come while calls fail */
     bool asks_amid;    /* so does somebody who wants to see a page */
     bool is_audited;   /* what was dispatched is followed to its end */
+    bool has_sibling;  /* another job of the run waits as well */
+    bool goes_on;      /* stories go on to the next job by themselves */
     bool died;
 };
 
@@ -68,6 +70,7 @@ start_again(struct trial *trial)
 {
     receiver_close(&trial->receiver);
     FUZZ_CHECK(receiver_open(&trial->receiver, false));
+    trial->receiver.goes_on = trial->goes_on;
     recover(trial);
 }
 
@@ -86,6 +89,16 @@ start(struct trial *trial)
         receiver_close(&trial->receiver);
     }
     FUZZ_CHECK(receiver_open(&trial->receiver, true));
+}
+
+static void
+enter_sibling(struct trial *trial, uint64_t seed)
+{
+    const char *body = specimen_sibling(seed);
+    const struct receiver_delivery delivery = {
+        .body = body, .len = strlen(body), .event = "workflow_job"};
+
+    FUZZ_CHECK(receiver_deliver(&trial->receiver, &delivery).outcome == OUTCOME_ACCEPTED);
 }
 
 /* What a delivery is answered while calls fail, against what it is answered without: the same, or
@@ -318,11 +331,16 @@ failure_try(uint64_t seed, const void *body, size_t len)
     trial.answers_amid = trial.starts_amid || faults_draw(2) == 0;
     trial.asks_amid = faults_draw(4) == 0;
     trial.is_audited = body == NULL && faults_draw(2) == 0;
+    trial.has_sibling = body == NULL && faults_draw(2) == 0;
+    trial.goes_on = faults_draw(4) != 0;
     start(&trial);
+    trial.receiver.goes_on = trial.goes_on;
     if (trial.answers_amid)
         deliver(&trial);
     else
         (void)receiver_deliver(&trial.receiver, &trial.delivery);
+    if (trial.has_sibling)
+        enter_sibling(&trial, seed);
     if (trial.asks_amid)
         ask_page(&trial);
     if (trial.rival_wins)
@@ -334,7 +352,7 @@ failure_try(uint64_t seed, const void *body, size_t len)
         audit_amid(&trial);
         drain(&trial);
     }
-    check_counts(&trial, trial.answers_amid ? 2 : 1);
+    check_counts(&trial, (trial.answers_amid ? 2 : 1) + trial.has_sibling);
     receiver_check_words();
     /* Nobody has said anything for which a job would be given up. */
     FUZZ_CHECK(receiver_number("SELECT count(*) FROM job"

@@ -347,6 +347,14 @@ wake(void *arg)
 }
 
 static bool
+goes_on(void *arg)
+{
+    const struct receiver *receiver = arg;
+
+    return receiver->goes_on;
+}
+
+static bool
 open_setup(struct receiver *receiver)
 {
     struct problems problems = {0};
@@ -385,6 +393,7 @@ open_tools(struct receiver *receiver)
             nomad_new(&setup->config->nomad, setup->nomad_token, observer, &receiver->deadline),
         .rest = rest,
         .wake = wake,
+        .goes_on = goes_on,
         .arg = receiver,
     };
     return receiver->tools.github != NULL && receiver->tools.nomad != NULL;

@@ -29,6 +29,7 @@ struct receiver {
     http_deadline deadline;
     int rests;         /* how often the ledger was pressed again */
     int rests_allowed; /* before the program "ends" */
+    bool goes_on;      /* to another job, as long as one waits */
 };
 
 /* Makes the folder and the configuration. Once; a crash leaves the folder behind. */

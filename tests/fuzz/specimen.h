@@ -7,7 +7,8 @@
 
 #include <stdint.h>
 
-/* The one that a number stands for. Static storage. */
+/* The one that a number stands for, and another job of the same run. Static storage. */
 const char *specimen_body(uint64_t number);
+const char *specimen_sibling(uint64_t number);
 
 #endif

@@ -175,8 +175,8 @@ nothing_is_taken_up_for_a_nomad_that_is_away(void **state)
 
     enter(*state, 1, "o/r", 10);
     fail_at(*state, "nomad", NOW_MS, 5000);
-    assert_int_equal(claim_at(*state, NOW_MS, "[\"o/r\"]", &order), LEDGER_NOT_FOUND);
-    assert_int_equal(claim_at(*state, NOW_MS + 5000, "[\"o/r\"]", &order), LEDGER_OK);
+    assert_int_equal(claim_at(*state, NOW_MS, "[]", &order), LEDGER_NOT_FOUND);
+    assert_int_equal(claim_at(*state, NOW_MS + 5000, "[]", &order), LEDGER_OK);
     order_fini(&order);
 }
 
@@ -185,8 +185,8 @@ static void
 without_github_a_token_of_the_owner_will_do(void **state)
 {
     static const char *const at_hand[] = {
-        "[{\"pool\":\"linux\",\"repository\":\"\",\"owner\":\"O\"}]",
-        "[{\"pool\":\"linux\",\"repository\":\"\",\"owner\":\"\"}]",
+        "[{\"pool\":\"linux\",\"place\":\"orgs/O\"}]",
+        "[{\"pool\":\"linux\",\"place\":\"enterprises/e\"}]",
     };
     struct order order;
 
@@ -272,12 +272,12 @@ when_a_request_came_through_is_noted(void **state)
 static void
 without_github_only_jobs_with_a_token_at_hand_go(void **state)
 {
-    static const char at_hand[] = "[{\"pool\":\"gpu\",\"repository\":\"\",\"owner\":\"\"},"
-                                  "{\"pool\":\"linux\",\"repository\":\"O/with\",\"owner\":\"\"}]";
+    static const char at_hand[] = "[{\"pool\":\"gpu\",\"place\":\"enterprises/e\"},"
+                                  "{\"pool\":\"linux\",\"place\":\"repos/O/with\"}]";
     static const char *const others[] = {
-        "[{\"pool\":\"linux\",\"repository\":\"o/other\",\"owner\":\"\"}]",
-        "[{\"pool\":\"gpu\",\"repository\":\"o/With\",\"owner\":\"\"}]",
-        "[{\"pool\":\"linux\",\"repository\":\"\",\"owner\":\"octo\"}]",
+        "[{\"pool\":\"linux\",\"place\":\"repos/o/other\"}]",
+        "[{\"pool\":\"gpu\",\"place\":\"repos/o/With\"}]",
+        "[{\"pool\":\"linux\",\"place\":\"orgs/octo\"}]",
     };
     struct order order;
 

@@ -436,6 +436,49 @@ writers_that_come_together_share_their_sync(void **state)
     assert_true(atomic_load(&syncs) - before < (int)COUNT(writers) / 2);
 }
 
+/* Works of one writer: in their order, with one sync, and each fails for itself. */
+static void
+works_of_one_writer_share_their_sync(void **state)
+{
+    static const enum deed deeds[] = {DEED_WRITE, DEED_WRITE_AND_FAIL, DEED_VIOLATE, DEED_NOT_FOUND,
+                                      DEED_WRITE};
+    static const enum ledger_error want[] = {LEDGER_OK, LEDGER_FAILED, LEDGER_FAILED,
+                                             LEDGER_NOT_FOUND, LEDGER_OK};
+    struct writer writers[COUNT(deeds)] = {0};
+    struct ledger_item items[COUNT(deeds)];
+    int before = atomic_load(&syncs);
+
+    for (size_t i = 0; i < COUNT(deeds); i++) {
+        writers[i] = (struct writer){.deed = deeds[i], .id = (int64_t)i};
+        items[i] = (struct ledger_item){.work = do_deed, .arg = &writers[i]};
+    }
+    ledger_write_all(*state, items, COUNT(items));
+    for (size_t i = 0; i < COUNT(deeds); i++) {
+        assert_int_equal(items[i].result, want[i]);
+        assert_int_equal(items[i].reason.text[0] == '\0', want[i] == LEDGER_OK);
+    }
+    assert_string_equal(text_of(*state, "SELECT group_concat(name, ' ') FROM repository").bytes,
+                        "o/0 o/4");
+    assert_int_equal(atomic_load(&syncs), before + 1);
+}
+
+static void
+every_work_of_a_writer_hears_of_a_full_disk(void **state)
+{
+    struct writer writers[2] = {{.id = 1}, {.id = 2}};
+    struct ledger_item items[] = {{.work = do_deed, .arg = &writers[0]},
+                                  {.work = do_deed, .arg = &writers[1]}};
+
+    atomic_store(&writes_left, 0);
+    ledger_write_all(*state, items, COUNT(items));
+    atomic_store(&writes_left, -1);
+    for (size_t i = 0; i < COUNT(items); i++) {
+        assert_int_equal(items[i].result, LEDGER_FULL);
+        assert_non_null(strstr(items[i].reason.text, "full"));
+    }
+    assert_int_equal(number_of(*state, "SELECT count(*) FROM repository"), 0);
+}
+
 /* The disk fills up at the first write of a commit, at the second, …: nothing is taken that is not
  * there afterwards, and the ledger goes on when there is room again. */
 static void
@@ -645,6 +688,8 @@ main(void)
         ON_LEDGER(a_work_that_fails_undoes_itself_alone),
         ON_FRAIL_DISK(a_write_is_on_disk_before_it_returns),
         ON_FRAIL_DISK(writers_that_come_together_share_their_sync),
+        ON_FRAIL_DISK(works_of_one_writer_share_their_sync),
+        ON_FRAIL_DISK(every_work_of_a_writer_hears_of_a_full_disk),
         ON_FRAIL_DISK(a_full_disk_takes_nothing),
         ON_FRAIL_DISK(every_writer_of_a_batch_hears_of_a_full_disk),
         ON_FRAIL_DISK(a_sync_that_fails_is_no_commit),

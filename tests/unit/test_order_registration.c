@@ -17,6 +17,7 @@
 static char *limits;
 static bool is_jit;
 static const char *place;
+static const char *tokens;
 
 static bool
 registers(const void *config, const char *pool, const char *repository,
@@ -41,6 +42,7 @@ set_pool(const char *where, bool jit, bool asks)
     limits = order_limits(&limit, 1);
     place = where;
     is_jit = jit;
+    tokens = "[]";
 }
 
 static int
@@ -69,7 +71,7 @@ claim_at(struct ledger *ledger, int64_t now_ms, struct order *order)
                                 .limits = limits,
                                 .content_per_minute = PER_MINUTE,
                                 .registers = registers,
-                                .tokens = "[]",
+                                .tokens = tokens,
                                 .out = order};
     struct order_look look = {.now_ms = now_ms, .limits = limits, .content_per_minute = PER_MINUTE};
     enum ledger_error due = ledger_read(ledger, order_is_due, &look, NULL);
@@ -149,6 +151,65 @@ where_and_how_it_registers_is_written_before_it_is_minted(void **state)
     assert_string_equal(runners(*state).bytes, "1 minting orgs/o 1 0 1 0");
     assert_true(send(*state, &order, 4711));
     assert_string_equal(runners(*state).bytes, "1 sent orgs/o 1 4711 1 1");
+    order_fini(&order);
+}
+
+/* Nothing stands between such a claim and its dispatch, so one commit is enough for both. */
+static void
+one_whose_token_is_at_hand_is_claimed_as_sent(void **state)
+{
+    static const struct {
+        const char *place;
+        bool is_jit;
+        const char *tokens;
+        bool is_sent;
+    } rows[] = {
+        {"repos/o/r", false, "[{\"pool\":\"linux\",\"place\":\"repos/o/r\"}]", true},
+        {"orgs/o", false,
+         "[{\"pool\":\"gpu\",\"place\":\"orgs/o\"},{\"pool\":\"linux\",\"place\":\"orgs/O\"}]",
+         true},
+        {"enterprises/e", false, "[{\"pool\":\"linux\",\"place\":\"enterprises/e\"}]", true},
+        {"orgs/o", false, "[]", false},
+        {"orgs/o", false, "[{\"pool\":\"linux\",\"place\":\"repos/o/r\"}]", false},
+        {"orgs/o", false, "[{\"pool\":\"gpu\",\"place\":\"orgs/o\"}]", false},
+        {"orgs/o", true, "[{\"pool\":\"linux\",\"place\":\"orgs/o\"}]", false},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct order order;
+
+        set_pool(rows[i].place, rows[i].is_jit, false);
+        tokens = rows[i].tokens;
+        enter(*state, (int64_t)i + 1, "o/r", 10);
+        order = claimed(*state);
+        assert_row(order.is_sent == rows[i].is_sent, rows[i].tokens);
+        assert_row(number_of(*state, "SELECT state = 'sent' AND sent_at_ms > 0 FROM runner"
+                                     " ORDER BY made_for DESC LIMIT 1") == rows[i].is_sent,
+                   rows[i].tokens);
+        assert_int_equal(number_of(*state, "SELECT count(*) FROM runner WHERE lease_owner IS NULL"),
+                         0);
+        order_fini(&order);
+    }
+}
+
+/* Where it did not go out after all, it is as if it had never been. */
+static void
+one_that_was_claimed_as_sent_and_was_not_is_no_more(void **state)
+{
+    struct order order;
+
+    set_pool("orgs/o", false, false);
+    tokens = "[{\"pool\":\"linux\",\"place\":\"orgs/o\"}]";
+    enter(*state, 1, "o/r", 10);
+    order = claimed(*state);
+    fail_order(*state, &order, true, false, 0);
+    order_fini(&order);
+    assert_int_equal(number_of(*state, "SELECT sent_at_ms FROM runner"), 0);
+    tokens = "[]";
+    order = claimed(*state);
+    assert_int_equal(order.n, 1);
+    assert_int_equal(order.sent_before_ms, 0);
+    assert_false(order.is_sent);
     order_fini(&order);
 }
 
@@ -439,6 +500,8 @@ main(void)
 #define ON_LEDGER(test) cmocka_unit_test_setup_teardown(test, make, take_down)
     const struct CMUnitTest tests[] = {
         ON_LEDGER(where_and_how_it_registers_is_written_before_it_is_minted),
+        ON_LEDGER(one_whose_token_is_at_hand_is_claimed_as_sent),
+        ON_LEDGER(one_that_was_claimed_as_sent_and_was_not_is_no_more),
         ON_LEDGER(a_pool_that_is_no_more_is_taken_for_a_repositorys),
         ON_LEDGER(a_name_that_is_spent_retires_and_the_next_is_taken),
         ON_LEDGER(a_name_that_was_not_registered_is_used_again),

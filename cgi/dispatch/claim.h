@@ -1,0 +1,25 @@
+/*
+ * What a dispatcher claims its next job with.
+ * SPDX-License-Identifier: MIT
+ */
+#ifndef DISPATCH_CLAIM_H
+#define DISPATCH_CLAIM_H
+
+#include "ledger/ledger.h"
+#include "ledger/order.h"
+#include "work/tools.h"
+
+/* Whether a job waits that is due: LEDGER_OK, or LEDGER_NOT_FOUND. Most looks are in vain, and one
+ * does not take the ledger's write lock, as a claim does. */
+enum ledger_error claim_look(const struct tools *tools, struct rh_reason *reason);
+
+struct claim {
+    struct order_claim step; /* for order_claim */
+    char *tokens;
+};
+
+/* Makes ready what claims the next job into `order`. The caller ends it with claim_fini. */
+void claim_init(struct claim *claim, const struct tools *tools, struct order *order);
+void claim_fini(struct claim *claim);
+
+#endif
