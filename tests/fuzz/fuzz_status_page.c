@@ -1,10 +1,9 @@
 /*
  * The status page of hostile rows.
  *
- * Input: texts, one a line, which the rows take in turn; the numbers in them come of the first.
- * Checked: the page has its bound, is plain UTF-8, has no markup but the page's own, and its tags
- * end in their order.
- * SPDX-License-Identifier: MIT
+ * Input: how many rows a table has at most, beside the least; texts, one a line, which the rows
+ * take in turn, and their numbers come of. Checked: the page has its bound, is plain UTF-8, has no
+ * markup but the page's own, and its tags end in their order. SPDX-License-Identifier: MIT
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 
 static char *texts[TEXTS_MAX];
 static size_t texts_len, next_text;
+static size_t rows_most;
 
 /* The next text, borrowed. */
 static const char *
@@ -38,6 +38,13 @@ static void
 fill(char *out, size_t cap)
 {
     (void)snprintf(out, cap, "%s", text());
+}
+
+/* How many rows a table has that may have `most`. A page of few is made in a tenth of the time. */
+static size_t
+rows(size_t most)
+{
+    return next_text % ((most < rows_most ? most : rows_most) + 1);
 }
 
 /* A number that is as odd as the texts are. */
@@ -74,7 +81,7 @@ fill_job(struct view_job *job, enum job_state state)
                         .changed_at_ms = number()};
     job->outlook = own_text();
     job->events_before = number();
-    job->events_len = next_text % (VIEW_EVENTS_MAX + 1);
+    job->events_len = rows(VIEW_EVENTS_MAX);
     for (size_t i = 0; i < job->events_len; i++) {
         job->events[i].at_ms = number();
         fill(job->events[i].what, sizeof job->events[i].what);
@@ -86,7 +93,7 @@ fill_job(struct view_job *job, enum job_state state)
 static void
 fill_jobs(struct view_jobs *jobs, size_t most, enum job_state state)
 {
-    jobs->len = next_text % (most + 1);
+    jobs->len = rows(most);
     jobs->total = number();
     jobs->items = calloc(most, sizeof *jobs->items);
     FUZZ_CHECK(jobs->items != NULL);
@@ -97,7 +104,7 @@ fill_jobs(struct view_jobs *jobs, size_t most, enum job_state state)
 static void
 fill_received(struct view_received *log, size_t most, bool is_signed)
 {
-    log->len = next_text % (most + 1);
+    log->len = rows(most);
     for (size_t i = 0; i < log->len; i++) {
         struct received *row = &log->items[i];
 
@@ -118,13 +125,13 @@ fill_view(struct view *view)
 {
     *view = (struct view){.now_ms = 1769903999000, .version = text(), .receiver = text()};
     fill(view->trouble, sizeof view->trouble);
-    view->pools_len = next_text % (CONFIG_POOLS_MAX + 1) + 1;
+    view->pools_len = rows(CONFIG_POOLS_MAX) + 1;
     for (size_t i = 0; i + 1 < view->pools_len; i++)
         view->pools[i] = (struct view_pool){.name = text(),
                                             .limit = 8,
                                             .runners = (int64_t)(next_text % 20),
                                             .queued = (int64_t)(next_text % 5)};
-    view->gates_len = next_text % (2 + VIEW_OWNERS_MAX) + 1;
+    view->gates_len = rows(1 + VIEW_OWNERS_MAX) + 1;
     for (size_t i = 0; i < view->gates_len; i++) {
         struct gate *gate = &view->gates[i];
 
@@ -207,7 +214,9 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     static struct view view;
     struct fuzz_input input = {bytes, len};
     struct buffer page = BUFFER_INIT((size_t)1024 * 1024);
+    int64_t number = fuzz_number(&input);
 
+    rows_most = number < 0 ? SIZE_MAX : (size_t)number + 2;
     texts_len = next_text = 0;
     while (input.len > 0 && texts_len < TEXTS_MAX)
         texts[texts_len++] = fuzz_line(&input);
