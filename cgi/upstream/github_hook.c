@@ -23,9 +23,6 @@
 #define EVENT "workflow_job"
 #define EVENT_ALL "*"
 
-/* So much of the secret in GitHub's words is too much: see struct quote_secret. */
-#define SECRET_WINDOW 8
-
 /* -- What GitHub tells --------------------------------------------------------------------------
  */
 
@@ -181,7 +178,7 @@ github_hook_refused(struct github *github, const struct github_call *call,
                     struct failure *failure)
 {
     struct buffer quoted = BUFFER_INIT(1024);
-    struct quote_secret secret = {.window = SECRET_WINDOW};
+    const struct quote_secret secret = quote_secret_of(wish->secret);
     const char *words;
     cJSON *json;
 
@@ -191,8 +188,6 @@ github_hook_refused(struct github *github, const struct github_call *call,
     if (words != NULL) {
         int64_t retry_after_ms = failure->retry_after_ms;
 
-        secret.bytes = rh_secret_bytes(wish->secret);
-        secret.len = rh_secret_len(wish->secret);
         (void)quote_add(&quoted, words, &secret, 1);
         (void)failure_set(failure, UPSTREAM_GITHUB, FAILURE_UNPROCESSABLE,
                           "GitHub does not accept the webhook (422): %s", buffer_text(&quoted));

@@ -8,6 +8,7 @@
 
 #include "text/json.h"
 #include "upstream/github_request.h"
+#include "upstream/quote.h"
 
 /* The token that is for all owners; an owner's is for that owner's things alone. NULL where there
  * is none: an App has no token but for its installations. */
@@ -29,17 +30,9 @@ garbage(struct failure *failure, const char *why)
     return failure_garbage(failure, UPSTREAM_GITHUB, "%s", why);
 }
 
-/* Whether a text has the token in it that we asked with: whatever answers at api_url was sent it.
- */
+/* `token` is what it was asked with, at first at least: whoever answers at api_url was sent it. */
 static bool
-repeats(const char *text, const struct rh_secret *token)
-{
-    return token != NULL && strstr(text, rh_secret_bytes(token)) != NULL;
-}
-
-/* `token` is what it was asked with; NULL for nothing. */
-static bool
-read_hooks(const struct http_reply *reply, const struct rh_secret *token,
+read_hooks(const struct http_reply *reply, const struct quote_secret *token,
            struct hook_addresses *addresses, struct failure *failure)
 {
     cJSON *json = json_parse(&reply->body);
@@ -63,8 +56,8 @@ read_hooks(const struct http_reply *reply, const struct rh_secret *token,
         else if (done && !hook_addresses_add(addresses, item->valuestring, &reason))
             done = failure_set(failure, UPSTREAM_GITHUB, FAILURE_GARBAGE,
                                "GitHub's list of addresses is not to be used: %s",
-                               repeats(item->valuestring, token) ? "it repeats our token"
-                                                                 : reason.text);
+                               quote_repeats(item->valuestring, token) ? "it repeats our token"
+                                                                       : reason.text);
     }
     cJSON_Delete(json);
     hook_addresses_sort(addresses);
@@ -102,9 +95,10 @@ github_hook_addresses(struct github *github, struct hook_addresses *addresses,
                       struct failure *failure)
 {
     struct buffer path = BUFFER_INIT(GITHUB_PATH_MAX);
+    struct account *account = shared_token(github);
     struct github_call call = {.method = "GET",
                                .path = &path,
-                               .as_app = shared_token(github),
+                               .as_app = account,
                                .is_public = true,
                                /* GitHub's hosted runners alone have thousands of networks in it */
                                .reply_max = HTTP_LIST_MAX};
@@ -120,11 +114,13 @@ github_hook_addresses(struct github *github, struct hook_addresses *addresses,
         call.as_app = NULL;
         done = github_send(github, &call, &reply, failure);
     }
-    if (done && call.as_app != NULL && !account_secret(call.as_app, &token)) {
+    if (done && account != NULL && !account_secret(account, &token)) {
         done = failure_set(failure, UPSTREAM_GITHUB, FAILURE_LOCAL, "out of memory");
         http_reply_fini(&reply);
     } else if (done) {
-        done = reply.status == 200 ? read_hooks(&reply, token, addresses, failure)
+        const struct quote_secret secret = quote_secret_of(token);
+
+        done = reply.status == 200 ? read_hooks(&reply, &secret, addresses, failure)
                                    : refused(&reply, failure);
         http_reply_fini(&reply);
     }

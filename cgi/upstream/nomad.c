@@ -13,10 +13,6 @@
 
 #define CHILD_ID_MAX 512
 
-/* So much of a secret in Nomad's words is too much: see quote_secret. Of a payload in base64 it is
- * six bytes. */
-#define SECRET_WINDOW 8
-
 struct nomad {
     const struct nomad_config *config;
     struct credential *token;
@@ -171,7 +167,7 @@ static struct quote_secret
 payload_of(const struct nomad_call *call)
 {
     static const char before[] = "\"Payload\":\"";
-    struct quote_secret payload = {.window = SECRET_WINDOW};
+    struct quote_secret payload = {0};
     const char *found, *end;
 
     if (call->body == NULL)
@@ -194,17 +190,11 @@ quote(const struct nomad_config *config, const struct rh_secret *token,
 {
     const struct rh_secret *const held[] = {token, config->cf_access_client_id,
                                             config->cf_access_client_secret, call->credential};
-    struct quote_secret secrets[sizeof held / sizeof held[0] + 1] = {0};
-    size_t len = 0;
+    const size_t len = sizeof held / sizeof held[0];
+    struct quote_secret secrets[sizeof held / sizeof held[0] + 1];
 
-    for (size_t i = 0; i < sizeof held / sizeof held[0]; i++) {
-        if (held[i] == NULL)
-            continue;
-        secrets[len] = (struct quote_secret){.bytes = rh_secret_bytes(held[i]),
-                                             .len = rh_secret_len(held[i]),
-                                             .window = SECRET_WINDOW};
-        len++;
-    }
+    for (size_t i = 0; i < len; i++)
+        secrets[i] = quote_secret_of(held[i]);
     secrets[len] = payload_of(call);
     (void)quote_add(out, buffer_text(&reply->body), secrets, len + 1);
 }

@@ -15,10 +15,20 @@
 /* Only so much of a long text is looked at, and quoted from. */
 #define SAID_MAX 4096
 
+#define SECRET_WINDOW 8
+
+struct quote_secret
+quote_secret_of(const struct rh_secret *secret)
+{
+    if (secret == NULL)
+        return (struct quote_secret){0};
+    return (struct quote_secret){.bytes = rh_secret_bytes(secret), .len = rh_secret_len(secret)};
+}
+
 static bool
 repeats(const char *said, size_t said_len, const struct quote_secret *secret)
 {
-    size_t window = secret->len < secret->window ? secret->len : secret->window;
+    size_t window = secret->len < SECRET_WINDOW ? secret->len : SECRET_WINDOW;
 
     if (secret->bytes == NULL || window == 0)
         return false;
@@ -27,6 +37,12 @@ repeats(const char *said, size_t said_len, const struct quote_secret *secret)
             return true;
     }
     return false;
+}
+
+bool
+quote_repeats(const char *said, const struct quote_secret *secret)
+{
+    return repeats(said, strlen(said), secret);
 }
 
 bool

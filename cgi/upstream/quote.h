@@ -8,14 +8,22 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <runhook/secret.h>
+
 #include "text/buffer.h"
 
-/* Bytes that an upstream was sent and that must not come back into a log. */
+/* Bytes that an upstream was sent and that must not come back into a log. Eight of them in a row,
+ * or all of fewer, are too much. */
 struct quote_secret {
     const char *bytes; /* NULL where there is none */
     size_t len;
-    size_t window; /* so many bytes of it in a row, or all of a shorter one, are too much */
 };
+
+/* The bytes of a secret; none of NULL. */
+struct quote_secret quote_secret_of(const struct rh_secret *secret);
+
+/* Whether a text has too much of the secret in it. */
+bool quote_repeats(const char *said, const struct quote_secret *secret);
 
 /*
  * Appends at most 140 characters of `said`. An HTML page is named, not quoted: it comes from a

@@ -143,7 +143,7 @@ static void
 quote(const struct buffer *body, struct failure *failure)
 {
     static const char secret[] = "0123456789abcdef-SECRET";
-    const struct quote_secret secrets[] = {{secret, sizeof secret - 1, 8}};
+    const struct quote_secret secrets[] = {{secret, sizeof secret - 1}};
     struct buffer out = BUFFER_INIT(1024);
 
     (void)failure;

@@ -81,6 +81,8 @@ what_goes_wrong(void **state)
         {{200, "{\"hooks\":[\"1.2.3.0/24\",\"1; }\\n\"]}", NULL},
          FAILURE_GARBAGE,
          "not to be used: \"1; }\\n\" is no network"},
+        {{200, "{\"hooks\":[\"p_secret\"]}", NULL}, FAILURE_GARBAGE, "it repeats our token"},
+        {{200, "{\"hooks\":[\"_secret\"]}", NULL}, FAILURE_GARBAGE, "\"_secret\" is no network"},
     };
     struct upstream_sample *sample = *state;
     struct hook_addresses addresses;
@@ -96,6 +98,22 @@ what_goes_wrong(void **state)
     }
 }
 
+/* Whoever answers at api_url was sent the token before. */
+static void
+the_second_answer_cannot_show_the_token_either(void **state)
+{
+    static const struct sample_answer script[] = {{401, "{}", NULL},
+                                                  {200, "{\"hooks\":[\"ghp_secret\"]}", NULL}};
+    struct hook_addresses addresses;
+    struct failure failure;
+    struct upstream_sample *sample = *state;
+
+    upstream_sample_script(sample, script, 2);
+    assert_false(github_hook_addresses(sample->github, &addresses, &failure));
+    assert_non_null(strstr(failure.text.text, "it repeats our token"));
+    assert_null(strstr(failure.text.text, "ghp_secret"));
+}
+
 int
 main(void)
 {
@@ -105,6 +123,7 @@ main(void)
         ON_SERVER(is_asked_with_the_token),
         ON_SERVER(is_asked_again_without),
         ON_SERVER(what_goes_wrong),
+        ON_SERVER(the_second_answer_cannot_show_the_token_either),
     };
     return cmocka_run_group_tests(tests, upstream_sample_group_start, upstream_sample_group_stop);
 }

@@ -53,7 +53,7 @@ long_words_are_cut(void **state)
     buffer_fini(&out);
 }
 
-/* A window of 8: so many bytes of a secret in a row are too much, wherever they stand. */
+/* Eight bytes of a secret in a row are too much, wherever they stand. */
 static void
 secrets_are_withheld(void **state)
 {
@@ -75,7 +75,7 @@ secrets_are_withheld(void **state)
          "0123456789012345678901234567890123456789012345678901234567890123456789"
          "01234567890123456789 AABF3JGZDX",
          secret, true},
-        {"one byte less than the window", "AABF3JG is short", secret, false},
+        {"one byte less", "AABF3JG is short", secret, false},
         {"other case", "aabf3jgzdx3p5pmexlnd6ts6fcwo6", secret, false},
         {"with a gap", "AABF3JG ZDX3P5P", secret, false},
         {"a short secret whole", "the code is abc", "abc", true},
@@ -86,15 +86,14 @@ secrets_are_withheld(void **state)
 
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct quote_secret secrets[] = {
-            {.bytes = "never said, this one", .len = 20, .window = 8},
-            {.bytes = rows[i].secret,
-             .len = rows[i].secret == NULL ? 0 : strlen(rows[i].secret),
-             .window = 8},
+            {.bytes = "never said, this one", .len = 20},
+            {.bytes = rows[i].secret, .len = rows[i].secret == NULL ? 0 : strlen(rows[i].secret)},
         };
         struct buffer out = BUFFER_INIT(1024);
 
         assert_row(quote_add(&out, rows[i].said, secrets, COUNT(secrets)), rows[i].name);
         assert_row((strcmp(buffer_text(&out), WITHHELD) == 0) == rows[i].withheld, rows[i].name);
+        assert_row(quote_repeats(rows[i].said, &secrets[1]) == rows[i].withheld, rows[i].name);
         if (rows[i].withheld)
             assert_row(strstr(buffer_text(&out), "AABF3JGZ") == NULL, rows[i].name);
         buffer_fini(&out);
