@@ -558,14 +558,24 @@ sign(struct source *source)
     rh_secret_free(secret);
 }
 
-struct receiver_reply
-receiver_deliver(struct receiver *receiver, const struct receiver_delivery *delivery)
+/* False where there was no memory for the answer's text. */
+static bool
+answer_request(struct receiver *receiver, const struct request *request, struct answer *answer,
+               struct buffer *text)
 {
     const struct webhook webhook = {.setups = receiver->setups,
                                     .ledger = receiver->ledger,
                                     .log = receiver->log,
                                     .meter = receiver->meter,
                                     .receipts = receiver->receipts};
+
+    webhook_answer(&webhook, request, answer);
+    return answer_render(answer, text);
+}
+
+struct receiver_reply
+receiver_deliver(struct receiver *receiver, const struct receiver_delivery *delivery)
+{
     struct buffer text = BUFFER_INIT(ANSWER_RESPONSE_MAX);
     struct source source = {.delivery = delivery};
     const struct request request = {.source = &source, .variable = variable, .read = read_some};
@@ -587,8 +597,7 @@ receiver_deliver(struct receiver *receiver, const struct receiver_delivery *deli
     if (was_on)
         faults_begin();
 
-    webhook_answer(&webhook, &request, &answer);
-    reply.is_rendered = answer_render(&answer, &text);
+    reply.is_rendered = answer_request(receiver, &request, &answer, &text);
 
     (void)faults_end();
     reply.outcome = answer.outcome;
@@ -631,11 +640,6 @@ read_nothing(void *source, char *bytes, size_t cap)
 char *
 receiver_ask_page(struct receiver *receiver, const char *name)
 {
-    const struct webhook webhook = {.setups = receiver->setups,
-                                    .ledger = receiver->ledger,
-                                    .log = receiver->log,
-                                    .meter = receiver->meter,
-                                    .receipts = receiver->receipts};
     struct buffer text = BUFFER_INIT(ANSWER_RESPONSE_MAX);
     char uri[64];
     const struct request request = {.source = uri, .variable = page_variable, .read = read_nothing};
@@ -643,8 +647,7 @@ receiver_ask_page(struct receiver *receiver, const char *name)
     bool is_rendered, was_on;
 
     (void)snprintf(uri, sizeof uri, "/github/%s?refresh=5", name);
-    webhook_answer(&webhook, &request, &answer);
-    is_rendered = answer_render(&answer, &text);
+    is_rendered = answer_request(receiver, &request, &answer, &text);
     was_on = faults_end();
     FUZZ_CHECK(answer.outcome == OUTCOME_OK || answer.outcome == OUTCOME_UNAVAILABLE);
     check_no_secret(buffer_text(&text));
