@@ -1,17 +1,18 @@
 /*
  * The durable store: connections, transactions, and the group commit.
  *
- * Group commit: a writer queues its work. The head of the queue, once nobody is committing, takes
- * all that is queued, runs it in one transaction, commits, and wakes those whose work it did, and
- * the next head: what came in between is the next batch. Each waits on a condition of its own, so
- * that nobody is woken in vain. A savepoint around each work keeps one that fails from undoing its
- * neighbours.
+ * Group commit: a writer queues its work. Where nobody leads, it does: it takes all that is queued,
+ * runs it in one transaction, commits, hands the lead to the first of those who came in between,
+ * and wakes those whose work it did. Each waits on a semaphore of its own, so that nobody is woken
+ * in vain, nor needs the queue's lock again. A savepoint around each work keeps one that fails from
+ * undoing its neighbours.
  * SPDX-License-Identifier: MIT
  */
 #include "ledger/ledger.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +35,7 @@
 struct pending {
     struct ledger_item *items;
     size_t len;
-    pthread_cond_t woken; /* done, or at the head of the queue */
+    sem_t woken; /* done, or to lead */
     bool done;
     struct pending *next;
 };
@@ -47,7 +48,7 @@ struct ledger {
     pthread_mutex_t queue_lock;
     struct pending *queue_head;
     struct pending **queue_tail;
-    bool committing;
+    bool is_led; /* by a writer that commits, or was handed the lead and will */
 
     _Atomic int64_t busy_timeout_ms;
     int64_t writer_busy_since_ms; /* of clock_monotonic_ms; each for its connection's one thread */
@@ -426,7 +427,7 @@ run_batch(struct ledger_txn *txn, struct pending *batch)
     return error;
 }
 
-/* Takes all that is queued. With the queue locked, as for the next two. */
+/* Takes all that is queued. With the queue locked. */
 static struct pending *
 take_queue(struct ledger *ledger)
 {
@@ -437,7 +438,7 @@ take_queue(struct ledger *ledger)
     return batch;
 }
 
-/* Lets those of a batch go whose result is known. Each may be gone as soon as it is done. */
+/* Lets those of a batch go whose result is known. Each may be gone as soon as it is woken. */
 static void
 let_go(struct pending *batch)
 {
@@ -446,18 +447,34 @@ let_go(struct pending *batch)
     for (struct pending *pending = batch; pending != NULL; pending = next) {
         next = pending->next;
         pending->done = true;
-        (void)pthread_cond_signal(&pending->woken);
+        (void)sem_post(&pending->woken);
     }
 }
 
-/* Who came while a batch waited for another process's lock has waited as well: a second wait would
- * outlast GitHub's patience. */
+/* Runs what is queued by now, hands the lead to whoever came meanwhile, and lets the batch go. */
 static void
-fail_queued(struct ledger *ledger, const struct rh_reason *reason)
+lead(struct ledger *ledger)
 {
-    struct pending *batch = take_queue(ledger);
+    struct pending *batch, *next, *late = NULL;
+    bool is_busy;
 
-    fail_all(batch, LEDGER_BUSY, reason);
+    (void)pthread_mutex_lock(&ledger->queue_lock);
+    batch = take_queue(ledger);
+    (void)pthread_mutex_unlock(&ledger->queue_lock);
+    is_busy = run_batch(&ledger->writer, batch) == LEDGER_BUSY;
+    (void)pthread_mutex_lock(&ledger->queue_lock);
+    /* Who came while a batch waited for another process's lock has waited as well: a second wait
+     * would outlast GitHub's patience. */
+    if (is_busy)
+        late = take_queue(ledger);
+    next = ledger->queue_head;
+    ledger->is_led = next != NULL;
+    (void)pthread_mutex_unlock(&ledger->queue_lock);
+    if (next != NULL)
+        (void)sem_post(&next->woken);
+    if (late != NULL)
+        fail_all(late, LEDGER_BUSY, &batch->items[0].reason);
+    let_go(late);
     let_go(batch);
 }
 
@@ -465,31 +482,24 @@ void
 ledger_write_all(struct ledger *ledger, struct ledger_item *items, size_t len)
 {
     struct pending self = {.items = items, .len = len};
+    bool leads;
 
-    (void)pthread_cond_init(&self.woken, NULL);
+    (void)sem_init(&self.woken, 0, 0);
     (void)pthread_mutex_lock(&ledger->queue_lock);
     /* It leaves the queue before this function is left. */
     *ledger->queue_tail = &self;     /* cppcheck-suppress autoVariables */
     ledger->queue_tail = &self.next; /* cppcheck-suppress autoVariables */
-    while (!self.done && (ledger->committing || ledger->queue_head != &self))
-        (void)pthread_cond_wait(&self.woken, &ledger->queue_lock);
-    if (!self.done) {
-        struct pending *batch = take_queue(ledger);
-        bool is_busy;
-
-        ledger->committing = true;
-        (void)pthread_mutex_unlock(&ledger->queue_lock);
-        is_busy = run_batch(&ledger->writer, batch) == LEDGER_BUSY;
-        (void)pthread_mutex_lock(&ledger->queue_lock);
-        ledger->committing = false;
-        if (is_busy)
-            fail_queued(ledger, &items[0].reason);
-        if (ledger->queue_head != NULL)
-            (void)pthread_cond_signal(&ledger->queue_head->woken);
-        let_go(batch);
-    }
+    leads = !ledger->is_led;
+    ledger->is_led = true;
     (void)pthread_mutex_unlock(&ledger->queue_lock);
-    (void)pthread_cond_destroy(&self.woken);
+    if (!leads) {
+        while (sem_wait(&self.woken) != 0)
+            continue;
+        leads = !self.done;
+    }
+    if (leads)
+        lead(ledger);
+    (void)sem_destroy(&self.woken);
 }
 
 enum ledger_error
