@@ -108,14 +108,14 @@ static enum ledger_error
 find_full(struct ledger_txn *txn, const struct order_look *look, char **full)
 {
     struct statement statement = txn_prepare(
-        txn, "WITH held AS (SELECT pool, count(*) AS runners,"
-             " sum(" RUNNER_IS_PENDING ") AS pending"
-             " FROM runner WHERE " RUNNER_TAKES_ROOM " GROUP BY pool)"
-             " SELECT json_group_array(l.key) FROM json_each(?1) l LEFT JOIN held"
-             " ON held.pool = l.key WHERE held.runners >= json_extract(l.value, '$.runners')"
-             " OR (json_extract(l.value, '$.pending') > 0"
-             " AND held.pending >= json_extract(l.value, '$.pending'))"
-             " OR (json_extract(l.value, '$.jit') AND ?2)");
+        txn, "SELECT json_group_array(l.key) FROM json_each(?1) l"
+             " WHERE (json_extract(l.value, '$.jit') AND ?2)"
+             " OR " RUNNERS_HELD(
+                 "l.key", "TRUE") " >= json_extract(l.value, '$.runners')"
+                                  " OR (json_extract(l.value, '$.pending') > 0"
+                                  " AND " RUNNERS_HELD(
+                                      "l.key",
+                                      RUNNER_IS_PENDING) " >= json_extract(l.value, '$.pending'))");
     int64_t left = 0;
     enum ledger_error error = content_left(txn, look->now_ms, look->content_per_minute, &left);
     int code;
@@ -134,12 +134,10 @@ find_full(struct ledger_txn *txn, const struct order_look *look, char **full)
 
 /* Of a claim that may ask GitHub nothing, whether all that a job j needs is at hand: ?2 is NULL for
  * one that may. */
-#define IS_PROVIDED_FOR                                                        \
-    "(?2 IS NULL OR EXISTS (SELECT 1 FROM json_each(?2) t"                     \
-    " WHERE t.value ->> 'pool' = j.pool"                                       \
-    " AND ((t.value ->> 'place') COLLATE NOCASE IN ('repos/' || j.repository," \
-    " 'orgs/' || substr(j.repository, 1, instr(j.repository, '/') - 1))"       \
-    " OR t.value ->> 'place' LIKE 'enterprises/%')))"
+#define IS_PROVIDED_FOR                                    \
+    "(?2 IS NULL OR EXISTS (SELECT 1 FROM json_each(?2) t" \
+    " WHERE t.value ->> 'pool' = j.pool"                   \
+    " AND " RUNNER_COVERS("(t.value ->> 'place')", "j.repository") "))"
 
 static enum ledger_error
 pick_by(struct statement *statement, const struct order_claim *claim, bool without_github,

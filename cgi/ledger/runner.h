@@ -39,6 +39,14 @@
     " AND (sent_at_ms > 0 OR lease_owner IS NOT NULL)"
 #define RUNNER_IS_PENDING "placed_at_ms = 0 AND state IN ('minting', 'sent', 'live')"
 
+/* How many runners of one pool take room, of those that are `which`, as an SQL expression: in two
+ * parts, each of which the index runner_pool has in a row. */
+#define RUNNERS_HELD(pool, which)                                                \
+    "((SELECT count(*) FROM runner WHERE pool = " pool " AND state <> 'gone'"    \
+    " AND ended_at_ms = 0 AND sent_at_ms > 0 AND " which                         \
+    ") + (SELECT count(*) FROM runner WHERE pool = " pool " AND state <> 'gone'" \
+    " AND ended_at_ms = 0 AND sent_at_ms = 0 AND lease_owner IS NOT NULL AND " which "))"
+
 /* One row, as it was read. Texts are "" where the row has none. */
 struct runner {
     char name[RH_RUNNER_NAME_MAX + 1];
