@@ -11,6 +11,7 @@
 #include "clock/clock.h"
 #include "config/access.h"
 #include "config/place.h"
+#include "config/pool.h"
 #include "dispatch/plan.h"
 #include "text/json.h"
 
@@ -36,6 +37,17 @@ needs_only_token(const struct config *config, const struct pool *pool, const cha
     if (pool->scope == POOL_SCOPE_ORGANIZATION)
         return place_is_organization(place);
     return place_is_enterprise(place) && strcmp(name, pool->enterprise) == 0;
+}
+
+/* Of one pool and place: see order_is_provided. */
+static bool
+is_provided(const void *supplies, const char *pool, const char *place)
+{
+    const struct tools *tools = supplies;
+    const struct pool *found = pool_named(tools->config, pool);
+
+    return found != NULL && needs_only_token(tools->config, found, place) &&
+           token_cache_has(tools->tokens, place);
 }
 
 /* Adds a pool with a place to the array. False when out of memory. */
@@ -104,6 +116,8 @@ claim_init(struct claim *claim, const struct tools *tools, struct order *order)
         .content_per_minute = config->github.content_per_minute,
         .registers = plan_registers,
         .config = config,
+        .is_provided = is_provided,
+        .supplies = tools,
         .tokens = claim->tokens == NULL ? "[]" : claim->tokens,
         .out = order,
     };

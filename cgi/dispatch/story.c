@@ -19,6 +19,10 @@
 #include "upstream/github_run.h"
 #include "upstream/nomad_child.h"
 
+/* How soon after its claim a dispatch goes out under that as its mark. What takes longer may have
+ * lost its lease, or its demand. */
+#define AT_ONCE_MS 1000
+
 /* The first look at a child whose placement is watched. */
 #define WATCHED_MS INT64_C(1000)
 
@@ -36,13 +40,14 @@ struct parcel {
 struct story {
     const struct tools *tools;
     struct order order;
-    int64_t began_at_ms; /* of clock_monotonic_ms */
+    int64_t claimed_at_ms; /* of clock_monotonic_ms */
     const struct pool *pool;
     struct parcel parcel;
     struct nomad_dispatched dispatched;
     struct nomad_child child;
     bool has_next;     /* the record of this one came with the claim of another */
     struct order next; /* that one */
+    int64_t next_claimed_at_ms;
 };
 
 static void
@@ -344,6 +349,7 @@ record_live(struct story *story, struct order_step *step)
 
     if (!tools->goes_on(tools->arg))
         return tools_record(tools, order_live, step, what) ? WORK_DONE : WORK_LEDGER;
+    story->next_claimed_at_ms = clock_monotonic_ms();
     claim_init(&claim, tools, &story->next);
     items[1].arg = &claim.step;
     ledger_write_all(tools->ledger, items, sizeof items / sizeof items[0]);
@@ -377,7 +383,7 @@ settle(struct story *story)
                                     : "dispatched");
     log_text(&line, "adopted", is_other ? lives : NULL);
     log_text(&line, "child", dispatched->child);
-    log_number(&line, "duration_ms", clock_monotonic_ms() - story->began_at_ms);
+    log_number(&line, "duration_ms", clock_monotonic_ms() - story->claimed_at_ms);
     log_end(story->tools->log, &line);
     return record_live(story, &step);
 }
@@ -425,7 +431,8 @@ mark_sent(struct story *story, enum work_end *end)
                               .made = parcel->made};
     struct log_line line;
 
-    if (story->order.is_sent && !parcel->github_passed)
+    if (story->order.is_sent && !parcel->github_passed &&
+        clock_monotonic_ms() - story->claimed_at_ms < AT_ONCE_MS)
         return true;
     *end = WORK_LEDGER;
     if (!tools_record(tools, order_sent, &step,
@@ -509,7 +516,7 @@ static bool
 take_next(struct story *story)
 {
     struct story next = {
-        .tools = story->tools, .order = story->next, .began_at_ms = clock_monotonic_ms()};
+        .tools = story->tools, .order = story->next, .claimed_at_ms = story->next_claimed_at_ms};
 
     if (!story->has_next)
         return false;
@@ -522,7 +529,7 @@ take_next(struct story *story)
 enum work_end
 story_tell(const struct tools *tools)
 {
-    struct story story = {.tools = tools, .began_at_ms = clock_monotonic_ms()};
+    struct story story = {.tools = tools, .claimed_at_ms = clock_monotonic_ms()};
     struct rh_reason reason;
     enum ledger_error error = claim_first(tools, &story.order, &reason);
     enum work_end end;

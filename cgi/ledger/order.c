@@ -400,37 +400,16 @@ advance(struct ledger_txn *txn, const struct order_step *step, enum runner_state
     return txn_error(statement_step(&statement));
 }
 
-/* Whether the token that the order's runner registers with is at hand. */
-static enum ledger_error
-find_token(struct ledger_txn *txn, const struct order_claim *claim, const struct order *order,
-           bool *is_at_hand)
-{
-    struct statement statement = txn_prepare(
-        txn, "SELECT EXISTS (SELECT 1 FROM json_each(?1) t WHERE t.value ->> 'pool' = ?2"
-             " AND (t.value ->> 'place') = ?3 COLLATE NOCASE)");
-    int code;
-
-    *is_at_hand = false;
-    if (order->is_jit)
-        return LEDGER_OK;
-    bind_text(&statement, claim->tokens);
-    bind_text(&statement, order->pool);
-    bind_text(&statement, order->place);
-    code = statement_step(&statement);
-    if (code == SQLITE_ROW)
-        *is_at_hand = read_number(&statement) != 0;
-    return txn_error(code);
-}
-
 /* A dispatch that needs nothing more goes out right after the claim, so that is the mark that it
  * may: see order_sent. */
 static enum ledger_error
 send_if_provided(struct ledger_txn *txn, const struct order_claim *claim, struct order *order)
 {
     const struct order_step step = {.order = order, .now_ms = claim->now_ms};
-    enum ledger_error error = find_token(txn, claim, order, &order->is_sent);
 
-    return error == LEDGER_OK && order->is_sent ? advance(txn, &step, RUNNER_SENT, true) : error;
+    order->is_sent = !order->is_jit && claim->is_provided != NULL &&
+                     claim->is_provided(claim->supplies, order->pool, order->place);
+    return order->is_sent ? advance(txn, &step, RUNNER_SENT, true) : LEDGER_OK;
 }
 
 enum ledger_error
@@ -465,6 +444,8 @@ order_claim(struct ledger_txn *txn, void *arg)
             error = send_if_provided(txn, claim, order);
         if (error == LEDGER_OK)
             error = take_turn(txn, order);
+        if (order->is_sent)
+            gates.github = GATE_OPEN; /* who asks GitHub nothing cannot tell how it is */
         if (error == LEDGER_OK)
             error = gates_probe(txn, &gates, order->runner);
         /* Its request for a configuration is counted before it is made, so that several at once
@@ -532,6 +513,18 @@ learn_id(struct ledger_txn *txn, const char *runner, int64_t github_id)
     return txn_error(statement_step(&statement));
 }
 
+/* Its dispatch left nothing in Nomad: what is known of earlier ones holds. */
+static enum ledger_error
+unsend(struct ledger_txn *txn, const struct order *order)
+{
+    struct statement statement =
+        txn_prepare(txn, "UPDATE runner SET sent_at_ms = ?2 WHERE name = ?1");
+
+    bind_text(&statement, order->runner);
+    bind_number(&statement, order->sent_before_ms);
+    return txn_error(statement_step(&statement));
+}
+
 enum ledger_error
 order_sent(struct ledger_txn *txn, void *arg)
 {
@@ -551,6 +544,8 @@ order_sent(struct ledger_txn *txn, void *arg)
     if (step->wanted)
         return advance(txn, step, RUNNER_SENT, true);
     error = learn_id(txn, step->order->runner, step->github_id);
+    if (error == LEDGER_OK && step->order->is_sent)
+        error = unsend(txn, step->order); /* it did not follow at once, and will not */
     return error == LEDGER_OK ? end_lease(txn, step->order->runner) : error;
 }
 
@@ -726,18 +721,6 @@ requeue(struct ledger_txn *txn, const struct order_failure *failure)
     bind_text(&statement, failure->gate == NULL ? NULL : failure->gate->upstream);
     bind_number(&statement, !failure->counts);
     bind_number(&statement, failure->now_ms);
-    return txn_error(statement_step(&statement));
-}
-
-/* Its dispatch left nothing in Nomad: what is known of earlier ones holds. */
-static enum ledger_error
-unsend(struct ledger_txn *txn, const struct order *order)
-{
-    struct statement statement =
-        txn_prepare(txn, "UPDATE runner SET sent_at_ms = ?2 WHERE name = ?1");
-
-    bind_text(&statement, order->runner);
-    bind_number(&statement, order->sent_before_ms);
     return txn_error(statement_step(&statement));
 }
 

@@ -70,6 +70,11 @@ struct order_registration {
 typedef bool (*order_registers)(const void *config, const char *pool, const char *repository,
                                 struct order_registration *registration);
 
+/* Whether a runner of the pool that registers in the place, by a token, needs nothing more of
+ * GitHub before its dispatch. `supplies` is whoever's that asks. Within a transaction: it must not
+ * wait. */
+typedef bool (*order_is_provided)(const void *supplies, const char *pool, const char *place);
+
 /* The limits of pools as the claim takes them; the caller frees. NULL when out of memory. */
 char *order_limits(const struct order_limit *limits, size_t len);
 
@@ -94,14 +99,17 @@ struct order_claim {
     int64_t content_per_minute; /* see ledger/budget.h */
     order_registers registers;  /* with its first argument; NULL: all in their repository */
     const void *config;
-    /* Where nothing has to be asked of GitHub, since a registration token is at hand: a JSON array
-     * of {"pool": …, "place": …}, the latter as in struct order. */
+    order_is_provided is_provided; /* with its first argument; NULL: nobody is */
+    const void *supplies;
+    /* The same of all pools and places, for when GitHub is to be left alone: a JSON array of
+     * {"pool": …, "place": …}, the latter as in struct order. */
     const char *tokens;
     struct order *out; /* set on LEDGER_OK; the caller ends it with order_fini */
 };
 /* Takes up the oldest waiting job that is due and whose pool has room, repositories in turn, under
  * a lease. LEDGER_NOT_FOUND where there is none. A runner that an earlier attempt named and may
- * have dispatched is taken again. Where its token is at hand, order_sent is done with it. */
+ * have dispatched is taken again. One that is provided for is marked as sent, too: its dispatch has
+ * to follow at once, or after order_sent. */
 enum ledger_error order_claim(struct ledger_txn *txn, void *arg);
 
 struct order_step {

@@ -208,6 +208,19 @@ token_cache_drop(struct token_cache *cache, const char *key, const struct rh_sec
     (void)pthread_mutex_unlock(&cache->lock);
 }
 
+bool
+token_cache_has(struct token_cache *cache, const char *key)
+{
+    const struct entry *entry;
+    bool has;
+
+    (void)pthread_mutex_lock(&cache->lock);
+    entry = find(cache, key);
+    has = entry != NULL && is_good(entry);
+    (void)pthread_mutex_unlock(&cache->lock);
+    return has;
+}
+
 char *
 token_cache_keys(struct token_cache *cache)
 {

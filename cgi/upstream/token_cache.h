@@ -37,6 +37,9 @@ bool token_cache_get(struct token_cache *cache, const char *key, token_mint mint
 /* This token of the key is good for nothing any more: the next to ask mints another. */
 void token_cache_drop(struct token_cache *cache, const char *key, const struct rh_secret *token);
 
+/* Whether the token of a key is at hand. Does not wait for one that is asked for. */
+bool token_cache_has(struct token_cache *cache, const char *key);
+
 /* The keys whose token is at hand, as a JSON array, which the caller frees with cJSON_free. NULL
  * when out of memory. */
 char *token_cache_keys(struct token_cache *cache);

@@ -198,7 +198,9 @@ check_blame(const char *text)
         const char *words;
         unsigned kinds; /* of faults, as bits */
     } rows[] = {
-        {"api_url", 1U << FAULT_WIRE},
+        {"[github] api_url right?", 1U << FAULT_WIRE},
+        {"[github] api_url the API's", 1U << FAULT_WIRE},
+        {"[github] api_url is not", 1U << FAULT_WIRE},
         {"address Nomad's", 1U << FAULT_WIRE},
         {"unusable token", 1U << FAULT_WIRE},
         {"is full", 1U << FAULT_DISK},

@@ -40,6 +40,8 @@ enum ledger_error __wrap_ledger_write(struct ledger *ledger, ledger_work work, v
                                       struct rh_reason *reason);
 enum ledger_error __real_ledger_write(struct ledger *ledger, ledger_work work, void *arg,
                                       struct rh_reason *reason);
+void __wrap_ledger_write_all(struct ledger *ledger, struct ledger_item *items, size_t len);
+void __real_ledger_write_all(struct ledger *ledger, struct ledger_item *items, size_t len);
 
 /* What stands behind the functions above, which have no argument to hand it in. */
 static const volatile int64_t *now_ms;
@@ -93,18 +95,37 @@ sqlite_random(sqlite3_vfs *vfs, int len, char *bytes)
     return len;
 }
 
-enum ledger_error
-__wrap_ledger_write(struct ledger *ledger, ledger_work work, void *arg, struct rh_reason *reason)
+/* Before a write, and after it, is when a death counts. Returns whether this is the last write. */
+static bool
+begin_write(void)
 {
     bool is_last = writes_to_live > 0 && --writes_to_live == 0;
-    enum ledger_error error;
 
     if (is_last && !dies_after)
         (void)raise(SIGKILL);
-    error = __real_ledger_write(ledger, work, arg, reason);
+    return is_last;
+}
+
+enum ledger_error
+__wrap_ledger_write(struct ledger *ledger, ledger_work work, void *arg, struct rh_reason *reason)
+{
+    bool is_last = begin_write();
+    enum ledger_error error = __real_ledger_write(ledger, work, arg, reason);
+
     if (is_last)
         (void)raise(SIGKILL);
     return error;
+}
+
+/* Called from outside: ledger_write's own use of it is within one object, and not wrapped. */
+void
+__wrap_ledger_write_all(struct ledger *ledger, struct ledger_item *items, size_t len)
+{
+    bool is_last = begin_write();
+
+    __real_ledger_write_all(ledger, items, len);
+    if (is_last)
+        (void)raise(SIGKILL);
 }
 
 static bool

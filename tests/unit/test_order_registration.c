@@ -17,7 +17,7 @@
 static char *limits;
 static bool is_jit;
 static const char *place;
-static const char *tokens;
+static const char *provided; /* "POOL PLACE" */
 
 static bool
 registers(const void *config, const char *pool, const char *repository,
@@ -32,6 +32,15 @@ registers(const void *config, const char *pool, const char *repository,
     return true;
 }
 
+static bool
+is_provided(const void *supplies, const char *pool, const char *where)
+{
+    char both[RUNNER_POOL_CAP + RUNNER_PLACE_CAP];
+
+    (void)snprintf(both, sizeof both, "%s %s", pool, where);
+    return strcmp(both, *(const char *const *)supplies) == 0;
+}
+
 static void
 set_pool(const char *where, bool jit, bool asks)
 {
@@ -42,7 +51,7 @@ set_pool(const char *where, bool jit, bool asks)
     limits = order_limits(&limit, 1);
     place = where;
     is_jit = jit;
-    tokens = "[]";
+    provided = "";
 }
 
 static int
@@ -71,7 +80,9 @@ claim_at(struct ledger *ledger, int64_t now_ms, struct order *order)
                                 .limits = limits,
                                 .content_per_minute = PER_MINUTE,
                                 .registers = registers,
-                                .tokens = tokens,
+                                .is_provided = is_provided,
+                                .supplies = &provided,
+                                .tokens = "[]",
                                 .out = order};
     struct order_look look = {.now_ms = now_ms, .limits = limits, .content_per_minute = PER_MINUTE};
     enum ledger_error due = ledger_read(ledger, order_is_due, &look, NULL);
@@ -161,31 +172,28 @@ one_whose_token_is_at_hand_is_claimed_as_sent(void **state)
     static const struct {
         const char *place;
         bool is_jit;
-        const char *tokens;
+        const char *provided;
         bool is_sent;
     } rows[] = {
-        {"repos/o/r", false, "[{\"pool\":\"linux\",\"place\":\"repos/o/r\"}]", true},
-        {"orgs/o", false,
-         "[{\"pool\":\"gpu\",\"place\":\"orgs/o\"},{\"pool\":\"linux\",\"place\":\"orgs/O\"}]",
-         true},
-        {"enterprises/e", false, "[{\"pool\":\"linux\",\"place\":\"enterprises/e\"}]", true},
-        {"orgs/o", false, "[]", false},
-        {"orgs/o", false, "[{\"pool\":\"linux\",\"place\":\"repos/o/r\"}]", false},
-        {"orgs/o", false, "[{\"pool\":\"gpu\",\"place\":\"orgs/o\"}]", false},
-        {"orgs/o", true, "[{\"pool\":\"linux\",\"place\":\"orgs/o\"}]", false},
+        {"repos/o/r", false, "linux repos/o/r", true},
+        {"orgs/o", false, "linux orgs/o", true},
+        {"orgs/o", false, "", false},
+        {"orgs/o", false, "linux repos/o/r", false},
+        {"orgs/o", false, "gpu orgs/o", false},
+        {"orgs/o", true, "linux orgs/o", false},
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct order order;
 
         set_pool(rows[i].place, rows[i].is_jit, false);
-        tokens = rows[i].tokens;
+        provided = rows[i].provided;
         enter(*state, (int64_t)i + 1, "o/r", 10);
         order = claimed(*state);
-        assert_row(order.is_sent == rows[i].is_sent, rows[i].tokens);
+        assert_row(order.is_sent == rows[i].is_sent, rows[i].provided);
         assert_row(number_of(*state, "SELECT state = 'sent' AND sent_at_ms > 0 FROM runner"
                                      " ORDER BY made_for DESC LIMIT 1") == rows[i].is_sent,
-                   rows[i].tokens);
+                   rows[i].provided);
         assert_int_equal(number_of(*state, "SELECT count(*) FROM runner WHERE lease_owner IS NULL"),
                          0);
         order_fini(&order);
@@ -199,17 +207,57 @@ one_that_was_claimed_as_sent_and_was_not_is_no_more(void **state)
     struct order order;
 
     set_pool("orgs/o", false, false);
-    tokens = "[{\"pool\":\"linux\",\"place\":\"orgs/o\"}]";
+    provided = "linux orgs/o";
     enter(*state, 1, "o/r", 10);
     order = claimed(*state);
     fail_order(*state, &order, true, false, 0);
     order_fini(&order);
     assert_int_equal(number_of(*state, "SELECT sent_at_ms FROM runner"), 0);
-    tokens = "[]";
+    provided = "";
     order = claimed(*state);
     assert_int_equal(order.n, 1);
     assert_int_equal(order.sent_before_ms, 0);
     assert_false(order.is_sent);
+    order_fini(&order);
+}
+
+/* Nor where it was not wanted any more by the time its token was there. */
+static void
+one_that_was_claimed_as_sent_and_is_not_wanted_was_not(void **state)
+{
+    struct job_sample sample;
+    struct order order;
+
+    set_pool("orgs/o", false, false);
+    provided = "linux orgs/o";
+    enter(*state, 1, "o/r", 10);
+    order = claimed(*state);
+    job_sample_init(&sample, 1, "o/r", 10);
+    (void)snprintf(sample.conclusion, sizeof sample.conclusion, "cancelled");
+    assert_int_equal(tell(*state, &sample, JOB_EVENT_COMPLETED, NULL), LEDGER_OK);
+    assert_false(send(*state, &order, 0));
+    assert_string_equal(runners(*state).bytes, "1 retiring orgs/o 0 0 - 0");
+    order_fini(&order);
+}
+
+/* GitHub's gate stays for one that asks GitHub. */
+static void
+one_that_is_provided_for_does_not_probe_github(void **state)
+{
+    struct order order;
+
+    set_pool("orgs/o", false, false);
+    change(*state, "INSERT INTO upstream (name, failures, shut_until_ms) VALUES ('github', 3, 1)"
+                   " ON CONFLICT (name) DO UPDATE SET failures = 3, shut_until_ms = 1");
+    enter(*state, 1, "o/r", 20);
+    enter(*state, 2, "o/r", 10);
+    provided = "linux orgs/o";
+    order = claimed(*state);
+    order_fini(&order);
+    assert_int_equal(number_of(*state, "SELECT count(*) FROM upstream WHERE probe IS NOT NULL"), 0);
+    provided = "";
+    order = claimed(*state);
+    assert_int_equal(number_of(*state, "SELECT count(*) FROM upstream WHERE probe IS NOT NULL"), 1);
     order_fini(&order);
 }
 
@@ -502,6 +550,8 @@ main(void)
         ON_LEDGER(where_and_how_it_registers_is_written_before_it_is_minted),
         ON_LEDGER(one_whose_token_is_at_hand_is_claimed_as_sent),
         ON_LEDGER(one_that_was_claimed_as_sent_and_was_not_is_no_more),
+        ON_LEDGER(one_that_was_claimed_as_sent_and_is_not_wanted_was_not),
+        ON_LEDGER(one_that_is_provided_for_does_not_probe_github),
         ON_LEDGER(a_pool_that_is_no_more_is_taken_for_a_repositorys),
         ON_LEDGER(a_name_that_is_spent_retires_and_the_next_is_taken),
         ON_LEDGER(a_name_that_was_not_registered_is_used_again),
