@@ -245,6 +245,11 @@ urls(void **state)
         {"http://:hunter2@host", NULL},
         {"http://host/?token=hunter2", NULL},
         {"http://host/#hunter2", NULL},
+        {"http://@host", NULL},
+        {"http://host?", NULL},
+        {"http://host/?", NULL},
+        {"http://host#", NULL},
+        {"http://host/#", NULL},
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
