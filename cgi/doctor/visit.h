@@ -1,5 +1,5 @@
 /*
- * One round of questions to GitHub, and what is known so far. Internal to doctor_github.
+ * One round of questions to GitHub, and what is known so far. Internal to doctor_*.c.
  * SPDX-License-Identifier: MIT
  */
 #ifndef DOCTOR_VISIT_H
