@@ -340,6 +340,7 @@ class TestRetention:
         wait_until(lambda: site.jobs() == {}, "it is purged", 10)
         assert site.events(event="upkeep")[-1]["purged"] == "1"
         # Its runner was seen gone later than its job was over, and is kept as long from then.
+        site.wait_for_event(event="audit", outcome="gone")
         with contextlib.closing(sqlite3.connect(site.ledger_path)) as connection:
             def runners():
                 return connection.execute("SELECT count(*) FROM runner").fetchone()[0]
