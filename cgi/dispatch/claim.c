@@ -63,11 +63,11 @@ add_provided(cJSON *array, const struct pool *pool, const char *place)
     return false;
 }
 
-/* The pools and places whose runners need nothing of GitHub, since their token is at hand, as the
- * claim takes them. The caller frees; NULL when out of memory. */
+/* See order_provided. */
 static char *
-provided_for(const struct tools *tools)
+provided(const void *supplies)
 {
+    const struct tools *tools = supplies;
     const struct config *config = tools->config;
     char *keys = token_cache_keys(tools->tokens);
     cJSON *places = keys == NULL ? NULL : cJSON_Parse(keys), *array = cJSON_CreateArray();
@@ -100,13 +100,12 @@ claim_look(const struct tools *tools, struct rh_reason *reason)
     return ledger_read(tools->ledger, order_is_due, &look, reason);
 }
 
-void
-claim_init(struct claim *claim, const struct tools *tools, struct order *order)
+struct order_claim
+claim_for(const struct tools *tools, struct order *order)
 {
     const struct config *config = tools->config;
 
-    claim->tokens = provided_for(tools);
-    claim->step = (struct order_claim){
+    return (struct order_claim){
         .owner = ledger_owner(tools->ledger),
         .receiver = ledger_receiver(tools->ledger),
         .prefix = config->server.runner_prefix,
@@ -117,14 +116,8 @@ claim_init(struct claim *claim, const struct tools *tools, struct order *order)
         .registers = plan_registers,
         .config = config,
         .is_provided = is_provided,
+        .provided = provided,
         .supplies = tools,
-        .tokens = claim->tokens == NULL ? "[]" : claim->tokens,
         .out = order,
     };
-}
-
-void
-claim_fini(struct claim *claim)
-{
-    cJSON_free(claim->tokens);
 }

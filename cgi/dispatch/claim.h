@@ -13,13 +13,7 @@
  * does not take the ledger's write lock, as a claim does. */
 enum ledger_error claim_look(const struct tools *tools, struct rh_reason *reason);
 
-struct claim {
-    struct order_claim step; /* for order_claim */
-    char *tokens;
-};
-
-/* Makes ready what claims the next job into `order`. The caller ends it with claim_fini. */
-void claim_init(struct claim *claim, const struct tools *tools, struct order *order);
-void claim_fini(struct claim *claim);
+/* What order_claim claims the next job with, into `order`. Borrows from the tools. */
+struct order_claim claim_for(const struct tools *tools, struct order *order);
 
 #endif

@@ -344,16 +344,15 @@ record_live(struct story *story, struct order_step *step)
 {
     static const char what[] = "a dispatch could not be recorded";
     const struct tools *tools = story->tools;
-    struct claim claim;
-    struct ledger_item items[] = {{.work = order_live, .arg = step}, {.work = order_claim}};
+    struct order_claim claim;
+    struct ledger_item items[] = {{.work = order_live, .arg = step},
+                                  {.work = order_claim, .arg = &claim}};
 
     if (!tools->goes_on(tools->arg))
         return tools_record(tools, order_live, step, what) ? WORK_DONE : WORK_LEDGER;
     story->next_claimed_at_ms = clock_monotonic_ms();
-    claim_init(&claim, tools, &story->next);
-    items[1].arg = &claim.step;
+    claim = claim_for(tools, &story->next);
     ledger_write_all(tools->ledger, items, sizeof items / sizeof items[0]);
-    claim_fini(&claim);
     story->has_next = items[1].result == LEDGER_OK;
     if (items[0].result == LEDGER_OK || tools_record(tools, order_live, step, what))
         return WORK_DONE;
@@ -500,15 +499,13 @@ tell(struct story *story)
 static enum ledger_error
 claim_first(const struct tools *tools, struct order *order, struct rh_reason *reason)
 {
-    struct claim claim;
+    struct order_claim claim;
     enum ledger_error error = claim_look(tools, reason);
 
     if (error != LEDGER_OK)
         return error;
-    claim_init(&claim, tools, order);
-    error = ledger_write(tools->ledger, order_claim, &claim.step, reason);
-    claim_fini(&claim);
-    return error;
+    claim = claim_for(tools, order);
+    return ledger_write(tools->ledger, order_claim, &claim, reason);
 }
 
 /* On to the job that was claimed with this one's record, if one was. */

@@ -132,21 +132,21 @@ find_full(struct ledger_txn *txn, const struct order_look *look, char **full)
     return *full == NULL ? LEDGER_NO_MEMORY : LEDGER_OK;
 }
 
-/* Of a claim that may ask GitHub nothing, whether all that a job j needs is at hand: ?2 is NULL for
- * one that may. */
+/* Of a claim that may ask GitHub nothing, whether all that a job j needs is at hand: ?2 is what is,
+ * and NULL for a claim that may. */
 #define IS_PROVIDED_FOR                                    \
     "(?2 IS NULL OR EXISTS (SELECT 1 FROM json_each(?2) t" \
     " WHERE t.value ->> 'pool' = j.pool"                   \
     " AND " RUNNER_COVERS("(t.value ->> 'place')", "j.repository") "))"
 
 static enum ledger_error
-pick_by(struct statement *statement, const struct order_claim *claim, bool without_github,
+pick_by(struct statement *statement, const struct order_claim *claim, const char *provided,
         const char *full, int64_t *id)
 {
     int code;
 
     bind_number(statement, claim->now_ms);
-    bind_text(statement, without_github ? claim->tokens : NULL);
+    bind_text(statement, provided);
     bind_text(statement, claim->limits);
     if (full != NULL)
         bind_text(statement, full);
@@ -160,7 +160,8 @@ pick_by(struct statement *statement, const struct order_claim *claim, bool witho
 
 /* A job whose dispatch may have reached Nomad goes first: a runner may be waiting for it there. */
 static enum ledger_error
-pick_sent(struct ledger_txn *txn, const struct order_claim *claim, bool without_github, int64_t *id)
+pick_sent(struct ledger_txn *txn, const struct order_claim *claim, const char *provided,
+          int64_t *id)
 {
     struct statement statement =
         txn_prepare(txn, "SELECT j.id FROM " SENT_JOBS
@@ -168,14 +169,14 @@ pick_sent(struct ledger_txn *txn, const struct order_claim *claim, bool without_
                                                           " ORDER BY j.created_at_ms, j.id"
                                                           " LIMIT 1");
 
-    return pick_by(&statement, claim, without_github, NULL, id);
+    return pick_by(&statement, claim, provided, NULL, id);
 }
 
 /* Repositories in turn, and within one the oldest first. Of a thousand jobs that wait in one
  * repository and pool only the first is read, of those in a full pool none: both by the index
  * job_waiting. */
 static enum ledger_error
-pick_new(struct ledger_txn *txn, const struct order_claim *claim, bool without_github,
+pick_new(struct ledger_txn *txn, const struct order_claim *claim, const char *provided,
          const char *full, int64_t *id)
 {
     struct statement statement = txn_prepare(
@@ -188,21 +189,21 @@ pick_new(struct ledger_txn *txn, const struct order_claim *claim, bool without_g
                                                " ORDER BY p.turn, p.name, w.created_at_ms, w.id"
                                                " LIMIT 1");
 
-    return pick_by(&statement, claim, without_github, full, id);
+    return pick_by(&statement, claim, provided, full, id);
 }
 
 static enum ledger_error
-pick(struct ledger_txn *txn, const struct order_claim *claim, bool without_github, const char *full,
-     struct job *job)
+pick(struct ledger_txn *txn, const struct order_claim *claim, const char *provided,
+     const char *full, struct job *job)
 {
     struct statement statement =
         txn_prepare(txn, "SELECT " JOB_COLUMNS " FROM " JOB_TABLES " WHERE j.id = ?1");
     int64_t id = 0;
-    enum ledger_error error = pick_sent(txn, claim, without_github, &id);
+    enum ledger_error error = pick_sent(txn, claim, provided, &id);
     int code;
 
     if (error == LEDGER_NOT_FOUND)
-        error = pick_new(txn, claim, without_github, full, &id);
+        error = pick_new(txn, claim, provided, full, &id);
     if (error != LEDGER_OK)
         return error;
     bind_number(&statement, id);
@@ -412,6 +413,23 @@ send_if_provided(struct ledger_txn *txn, const struct order_claim *claim, struct
     return order->is_sent ? advance(txn, &step, RUNNER_SENT, true) : LEDGER_OK;
 }
 
+/* Picks from all jobs, or while GitHub is to be left alone, from those that need nothing of it. */
+static enum ledger_error
+pick_as_may_be(struct ledger_txn *txn, const struct order_claim *claim, enum gate_state github,
+               const char *full, struct job *job)
+{
+    char *provided = NULL;
+    enum ledger_error error;
+
+    if (github != GATE_SHUT)
+        return pick(txn, claim, NULL, full, job);
+    if (claim->provided != NULL)
+        provided = claim->provided(claim->supplies);
+    error = pick(txn, claim, provided == NULL ? "[]" : provided, full, job);
+    cJSON_free(provided);
+    return error;
+}
+
 enum ledger_error
 order_claim(struct ledger_txn *txn, void *arg)
 {
@@ -430,7 +448,7 @@ order_claim(struct ledger_txn *txn, void *arg)
     if (error == LEDGER_OK)
         error = find_full(txn, &look, &full);
     if (error == LEDGER_OK)
-        error = pick(txn, claim, gates.github == GATE_SHUT, full, &order->job);
+        error = pick_as_may_be(txn, claim, gates.github, full, &order->job);
     free(full);
     if (error == LEDGER_OK) {
         error = find_fit_runner(txn, claim, order);

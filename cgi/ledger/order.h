@@ -75,6 +75,10 @@ typedef bool (*order_registers)(const void *config, const char *pool, const char
  * wait. */
 typedef bool (*order_is_provided)(const void *supplies, const char *pool, const char *place);
 
+/* All pools and places of which that is so: a JSON array of {"pool": …, "place": …}, which the
+ * claim frees with cJSON_free. NULL when out of memory. */
+typedef char *(*order_provided)(const void *supplies);
+
 /* The limits of pools as the claim takes them; the caller frees. NULL when out of memory. */
 char *order_limits(const struct order_limit *limits, size_t len);
 
@@ -100,10 +104,8 @@ struct order_claim {
     order_registers registers;  /* with its first argument; NULL: all in their repository */
     const void *config;
     order_is_provided is_provided; /* with its first argument; NULL: nobody is */
+    order_provided provided;       /* the same; asked for only where GitHub is to be left alone */
     const void *supplies;
-    /* The same of all pools and places, for when GitHub is to be left alone: a JSON array of
-     * {"pool": …, "place": …}, the latter as in struct order. */
-    const char *tokens;
     struct order *out; /* set on LEDGER_OK; the caller ends it with order_fini */
 };
 /* Takes up the oldest waiting job that is due and whose pool has room, repositories in turn, under

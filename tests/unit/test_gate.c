@@ -73,6 +73,12 @@ pass(struct ledger *ledger, const char *upstream)
     assert_int_equal(ledger_write(ledger, do_pass, &ask, NULL), LEDGER_OK);
 }
 
+static char *
+copy(const void *supplies)
+{
+    return strdup(supplies);
+}
+
 static enum ledger_error
 claim_at(struct ledger *ledger, int64_t now_ms, const char *tokens, struct order *order)
 {
@@ -81,7 +87,8 @@ claim_at(struct ledger *ledger, int64_t now_ms, const char *tokens, struct order
                                 .prefix = "runhook",
                                 .now_ms = now_ms,
                                 .lease_until_ms = LEASE_MS,
-                                .tokens = tokens,
+                                .provided = copy,
+                                .supplies = tokens,
                                 .out = order};
 
     return ledger_write(ledger, order_claim, &claim, NULL);

@@ -23,7 +23,6 @@ claim_at(struct ledger *ledger, int64_t now_ms, struct order *order)
                                 .prefix = "runhook",
                                 .now_ms = now_ms,
                                 .lease_until_ms = NOW_MS + LEASE_MS,
-                                .tokens = "[]",
                                 .out = order};
 
     return ledger_write(ledger, order_claim, &claim, NULL);
@@ -775,7 +774,6 @@ next_within(struct ledger *ledger, int64_t max_runners, int64_t max_pending)
                                 .now_ms = NOW_MS,
                                 .lease_until_ms = NOW_MS + LEASE_MS,
                                 .limits = text,
-                                .tokens = "[]",
                                 .out = &order};
     enum ledger_error error = ledger_write(ledger, order_claim, &claim, NULL);
     int64_t id = order.job.id;
@@ -1003,7 +1001,6 @@ steps_of_claim(struct ledger *ledger, int64_t max_runners)
                                         .now_ms = NOW_MS,
                                         .lease_until_ms = NOW_MS + LEASE_MS,
                                         .limits = limits,
-                                        .tokens = "[]",
                                         .out = &order},
                               .look = {.now_ms = NOW_MS, .limits = limits}};
 

@@ -82,7 +82,6 @@ claim_at(struct ledger *ledger, int64_t now_ms, struct order *order)
                                 .registers = registers,
                                 .is_provided = is_provided,
                                 .supplies = &provided,
-                                .tokens = "[]",
                                 .out = order};
     struct order_look look = {.now_ms = now_ms, .limits = limits, .content_per_minute = PER_MINUTE};
     enum ledger_error due = ledger_read(ledger, order_is_due, &look, NULL);

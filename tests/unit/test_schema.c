@@ -240,11 +240,8 @@ what_version_1_left_is_taken_up(void **state)
     struct rh_reason reason;
     struct audit audit;
     struct order order;
-    struct order_claim order_claiming = {.receiver = "0a1b2c3d",
-                                         .prefix = "runhook",
-                                         .now_ms = NOW_MS,
-                                         .tokens = "[]",
-                                         .out = &order};
+    struct order_claim order_claiming = {
+        .receiver = "0a1b2c3d", .prefix = "runhook", .now_ms = NOW_MS, .out = &order};
     struct audit_claim audit_claiming = {.now_ms = NOW_MS, .calls_per_hour = 6000, .out = &audit};
     struct upkeep upkeep = {
         .now_ms = 1000, .boot_ms = 1000, .retention_ms = NOW_MS, .horizon_ms = NOW_MS};
