@@ -9,22 +9,12 @@
 
 #include "disk.h"
 #include "estate.h"
-#include "faults.h"
 #include "fuzz.h"
 #include "moment.h"
 #include "receiver.h"
 #include "specimen.h"
 
 static struct receiver receiver;
-
-static enum outcome
-deliver(const char *body)
-{
-    const struct receiver_delivery delivery = {
-        .body = body, .len = strlen(body), .event = "workflow_job"};
-
-    return receiver_deliver(&receiver, &delivery).outcome;
-}
 
 /* Two jobs of a kind wait. */
 static void
@@ -33,8 +23,8 @@ begin(uint64_t specimen)
     estate_reset();
     FUZZ_CHECK(receiver_open(&receiver, true));
     receiver.goes_on = true;
-    FUZZ_CHECK(deliver(specimen_body(specimen)) == OUTCOME_ACCEPTED);
-    FUZZ_CHECK(deliver(specimen_sibling(specimen)) == OUTCOME_ACCEPTED);
+    FUZZ_CHECK(receiver_tell(&receiver, specimen_body(specimen)) == OUTCOME_ACCEPTED);
+    FUZZ_CHECK(receiver_tell(&receiver, specimen_sibling(specimen)) == OUTCOME_ACCEPTED);
 }
 
 static void
@@ -84,7 +74,7 @@ come_in_between(void *arg)
         (void)snprintf(rest, sizeof rest, "%s", at + strlen(parts[i][0]));
         (void)snprintf(at, sizeof body - (size_t)(at - body), "%s%s", parts[i][1], rest);
     }
-    FUZZ_CHECK(deliver(body) == OUTCOME_IGNORED); /* it starts no runner */
+    FUZZ_CHECK(receiver_tell(&receiver, body) == OUTCOME_IGNORED); /* it starts no runner */
 }
 
 /* A claim is the mark for a dispatch that follows at once. What comes late is asked again whether

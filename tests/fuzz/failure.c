@@ -91,16 +91,6 @@ start(struct trial *trial)
     FUZZ_CHECK(receiver_open(&trial->receiver, true));
 }
 
-static void
-enter_sibling(struct trial *trial, uint64_t seed)
-{
-    const char *body = specimen_sibling(seed);
-    const struct receiver_delivery delivery = {
-        .body = body, .len = strlen(body), .event = "workflow_job"};
-
-    FUZZ_CHECK(receiver_deliver(&trial->receiver, &delivery).outcome == OUTCOME_ACCEPTED);
-}
-
 /* What a delivery is answered while calls fail, against what it is answered without: the same, or
  * that it was not taken. */
 static void
@@ -340,7 +330,7 @@ failure_try(uint64_t seed, const void *body, size_t len)
     else
         (void)receiver_deliver(&trial.receiver, &trial.delivery);
     if (trial.has_sibling)
-        enter_sibling(&trial, seed);
+        FUZZ_CHECK(receiver_tell(&trial.receiver, specimen_sibling(seed)) == OUTCOME_ACCEPTED);
     if (trial.asks_amid)
         ask_page(&trial);
     if (trial.rival_wins)

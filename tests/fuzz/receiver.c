@@ -620,6 +620,15 @@ receiver_deliver(struct receiver *receiver, const struct receiver_delivery *deli
     return reply;
 }
 
+enum outcome
+receiver_tell(struct receiver *receiver, const char *body)
+{
+    const struct receiver_delivery delivery = {
+        .body = body, .len = strlen(body), .event = "workflow_job"};
+
+    return receiver_deliver(receiver, &delivery).outcome;
+}
+
 static const char *
 page_variable(const void *source, const char *name)
 {

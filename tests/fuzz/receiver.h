@@ -79,6 +79,9 @@ struct receiver_reply {
 struct receiver_reply receiver_deliver(struct receiver *receiver,
                                        const struct receiver_delivery *delivery);
 
+/* The same with a text, as a delivery of a job. Returns how it was answered. */
+enum outcome receiver_tell(struct receiver *receiver, const char *body);
+
 /* Asks for a page, and checks what comes. Returns its text, with its headers, which the caller
  * frees: NULL where the page could not be had. */
 char *receiver_ask_page(struct receiver *receiver, const char *name);
