@@ -178,6 +178,7 @@ class TestWhatWaits:
 def test_a_request_in_hand_ends_as_it_began(site):
     """Under the secret and the pools that were there when it had come."""
     process = site.serve_socket()
+    site.wait_until_ledger_rests()  # else it would wait for the lock with what a start brings
     delivery = workflow_job()
     with site.fastcgi(process) as connection:
         with site.locked_ledger():  # for which its answer waits

@@ -79,12 +79,26 @@ class Siege:
             self._post_one()
         self.times.clear()
         self.pids = processes_of(self.site)
-        self.before = Usage.of(self.pids)
+        self.before = self._usage_at_rest()
         self.log_len = len(self.site.log_path.read_bytes())
         self.began = time.monotonic()
         self.thread = threading.Thread(target=self._work)
         self.thread.start()
         return self
+
+    def _usage_at_rest(self):
+        """What they have once that stays: a dispatcher that has its first job opens connections."""
+        looks = []
+
+        def is_at_rest():
+            time.sleep(PAUSE_S)
+            looks.append(Usage.of(self.pids))
+            last = [(look.descriptors, look.threads) for look in looks[-4:]]
+            return len(last) == 4 and len(set(last)) == 1
+
+        with contextlib.suppress(AssertionError):
+            wait_until(is_at_rest, "it is at rest", 5)
+        return looks[-1]
 
     def _post_one(self):
         began = time.monotonic()

@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import tempfile
 import threading
+import time
 from pathlib import Path
 
 from standins import GitHub, Nomad, ParameterizedJob
@@ -198,6 +199,11 @@ class Site:
         seen = len(self.events(event="reload", outcome=outcome))
         (process or self.front.backend).send(signal.SIGHUP)
         return self.wait_for_event(seen + 1, event="reload", outcome=outcome)
+
+    def wait_until_ledger_rests(self, rest_s=0.3):
+        """Until nothing has been written for a while, as when what a start brings is over."""
+        log = Path(f"{self.ledger_path}-wal")
+        wait_until(lambda: time.time() - log.stat().st_mtime > rest_s, "the ledger rests")
 
     # -- what there is to see -----------------------------------------------------------------
 
